@@ -237,8 +237,11 @@ class BrainFlowSource(LiveSource):
         if sfreq:
             info = info.replace(sfreq=sfreq)
         if self._gains is not None:
-            scale = float(self._gains.full_scale.max())
-            info = info.replace(capabilities=replace(info.capabilities, full_scale=scale))
+            scales = [float(scale) for scale in self._gains.full_scale]
+            info = info.replace(
+                capabilities=replace(info.capabilities, full_scale=max(scales)),
+                full_scales=tuple(scales) if len(set(scales)) > 1 else None,
+            )
         return info
 
     def _source_id(self) -> str:

@@ -135,13 +135,12 @@ class DriverSource(LiveSource):
         counter = None
         if modulus is not None:
             counter = PacketCounter(modulus, info.sfreq, samples_per_packet=samples_per_packet)
-        scale = full_scale if full_scale is not None else info.capabilities.full_scale
         assembler = Assembler(
             info,
             counter=counter,
             stamped_on_arrival=not stamped,
             rate_tolerance=rate_tolerance,
-            full_scale=None if scale is None else np.full(info.n_channels, float(scale)),
+            full_scale=None if full_scale is None else np.full(info.n_channels, float(full_scale)),
         )
         super().__init__(info, assembler, reconnect=reconnect, watchdog=watchdog)
 

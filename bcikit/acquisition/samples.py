@@ -26,21 +26,18 @@ class SampleCheck:
     info : StreamInfo
         Channel types and full scale of the device.
     full_scale : ndarray, shape (n_channels,), or None
-        Largest absolute value of each channel, where their gains differ; NaN where it is not known.
+        Largest absolute value of each channel, NaN where it is not known; that of `info` where it is left out.
     """
 
     def __init__(self, info: StreamInfo, *, full_scale: NDArray[np.float64] | None = None) -> None:
         signal = [i for i, kind in enumerate(info.ch_types) if kind in ("eeg", "eog", "emg", "ecg", "ref", "bio")]
         self._columns = np.array(signal, dtype=np.intp)
         self._all_signal = len(signal) == info.n_channels
-        scale = info.capabilities.full_scale
-        self._rail: float | None = None
-        if signal:
-            self._rail = IMPOSSIBLE if scale is None else min(RAIL * scale, IMPOSSIBLE)
-        self._rails: NDArray[np.float64] | None = None
-        if full_scale is not None and signal and np.isfinite(full_scale[signal]).any():
-            self._rails = RAIL * np.where(np.isfinite(full_scale[signal]), full_scale[signal], IMPOSSIBLE)
-            self._rail = float(self._rails.min())
+        if full_scale is None or not np.isfinite(full_scale[signal]).any():
+            full_scale = info.full_scale_array()
+        # Of a scale that is not known, fmin takes the other.
+        self._rails = np.fmin(RAIL * full_scale[signal], IMPOSSIBLE)
+        self._rail = float(self._rails.min()) if signal else None
         self._last: NDArray[np.float64] | None = None
 
     def reset(self) -> None:
@@ -59,7 +56,7 @@ class SampleCheck:
         if rail is not None and (not finite or high >= rail or low <= -rail):
             columns = data[:, self._columns]
             with np.errstate(invalid="ignore"):
-                railed = np.abs(columns) >= (rail if self._rails is None else self._rails)
+                railed = np.abs(columns) >= self._rails
             railed &= np.isfinite(columns)
             if railed.any():
                 mask = np.zeros(data.shape, np.uint8) if mask is None else mask

@@ -212,9 +212,10 @@ def _joined(sources: Sequence[Source]) -> StreamInfo:
             positions.append(unknown if info.positions is None else info.positions[column])
     first = sources[0].info
     known = any(info.positions is not None for info in (source.info for source in sources))
-    # EEG is judged by it. One number cannot hold for two devices: then each marks its own railed samples alone.
+    # One number cannot hold for two devices: each channel has that of its own.
     scales = {source.info.capabilities.full_scale for source in sources if "eeg" in source.info.ch_types}
     scale = scales.pop() if len(scales) == 1 else None
+    each = [None if np.isnan(one) else float(one) for source in sources for one in source.info.full_scale_array()]
     return replace(
         first,
         capabilities=replace(first.capabilities, full_scale=scale),
@@ -222,4 +223,5 @@ def _joined(sources: Sequence[Source]) -> StreamInfo:
         ch_names=tuple(names),
         ch_types=tuple(types),
         positions=tuple(positions) if known else None,
+        full_scales=tuple(each) if set(each) != {scale} else None,
     )

@@ -52,7 +52,8 @@ class QualityMonitor:
         self._all = self._columns.size == info.n_channels
         self.ch_names = tuple(info.ch_names[column] for column in self._columns)
         self.sfreq = info.sfreq
-        self._full_scale = info.capabilities.full_scale
+        scales = info.full_scale_array()[self._columns]
+        self._full_scale = np.where(scales > 0, scales, np.nan)
         self._mains = (50.0, 60.0) if info.line_freq is None else (info.line_freq,)
         self._hop = max(1, round(self.profile.hop_s * info.sfreq))
         self._n = max(4, round(self.profile.window_s * info.sfreq))
@@ -186,8 +187,9 @@ class QualityMonitor:
         raw[row, (found.std < profile.flat_uv[1]) | (found.step <= 1e-5)] = 2
         self.values[_ROW["Q-NAN"]] = ~found.finite
         raw[_ROW["Q-NAN"], ~found.finite] = 2
-        if self._full_scale:
-            self._set(raw, "Q-RAIL", found.peak / self._full_scale, profile.rail)
+        # Nothing is a share of a scale that nobody knows.
+        share = found.peak / self._full_scale
+        self._set(raw, "Q-RAIL", np.where(np.isnan(share), 0.0, share), profile.rail)
         for flagged, (_, rule) in zip(self._flagged, _MASK_RULES, strict=True):
             raw[_ROW[rule], flagged] = 2
         known = np.isfinite(self._impedance)
@@ -198,8 +200,7 @@ class QualityMonitor:
             means = np.asarray(self._means)
             t = (np.arange(len(means)) - (len(means) - 1) / 2) * profile.hop_s
             self._set(raw, "Q-DRIFT", np.abs(t @ means) / (t @ t), profile.drift_uv_s)
-        if self._full_scale:
-            raw[_ROW["Q-DRIFT"], np.abs(found.mean) > 0.75 * self._full_scale] = 2
+        raw[_ROW["Q-DRIFT"], np.abs(found.mean) > 0.75 * self._full_scale] = 2
         self._set(raw, "Q-P2P", np.ptp(found.slow, axis=1), profile.p2p_uv)
 
     def _judge_spectrum(self, found: Measures, raw: Levels) -> None:

@@ -47,7 +47,7 @@ class Capabilities:
     packet_modulus : int or None
         A packet counter exists and wraps at this number.
     full_scale : float or None
-        Largest absolute value the device can deliver, in microvolts.
+        Largest absolute value the device can deliver, in microvolts; `StreamInfo.full_scales` where channels differ.
     markers : bool
         The device itself can carry markers.
     trigger : bool
@@ -96,6 +96,9 @@ class StreamInfo(Shown):
         What else the device can tell.
     bads : tuple of str
         Channels that a person marked as bad; training and evaluation leave them out.
+    full_scales : tuple of (float or None) or None
+        Full scale of each channel in microvolts, None where unknown, for channels that differ (several devices, several
+        gains); left out where that of `capabilities` holds for all.
     """
 
     name: str
@@ -112,6 +115,7 @@ class StreamInfo(Shown):
     causal: bool = True
     capabilities: Capabilities = field(default_factory=Capabilities)
     bads: tuple[str, ...] = ()
+    full_scales: tuple[float | None, ...] | None = None
 
     def __post_init__(self) -> None:
         check_range("sfreq", self.sfreq, low=0.0, unit="Hz")
@@ -137,6 +141,10 @@ class StreamInfo(Shown):
                     f"positions of {self.name!r} has {len(self.positions)} entries for {len(self.ch_names)} channels."
                 )
             object.__setattr__(self, "positions", tuple(tuple(float(v) for v in xyz) for xyz in self.positions))
+        if self.full_scales is not None and len(self.full_scales) != len(self.ch_names):
+            raise ArgumentError(
+                f"full_scales of {self.name!r} has {len(self.full_scales)} entries for {len(self.ch_names)} channels."
+            )
 
     def shown(self) -> tuple[str, dict[str, str]]:
         """Return what a prompt and a notebook show."""
@@ -178,13 +186,15 @@ class StreamInfo(Shown):
             ch_names=tuple(self.ch_names[c] for c in columns),
             ch_types=tuple(self.ch_types[c] for c in columns),
             positions=None if self.positions is None else tuple(self.positions[c] for c in columns),
+            full_scales=None if self.full_scales is None else tuple(self.full_scales[c] for c in columns),
         )
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed; `ch_types` and `positions` go when only names are given."""
+        """Return a copy with some fields changed; what is said a channel goes where their number changes."""
         if "ch_names" in changes and len(changes["ch_names"]) != len(self.ch_names):
             changes.setdefault("ch_types", ())
             changes.setdefault("positions", None)
+            changes.setdefault("full_scales", None)
         return replace(self, **changes)
 
     def positions_array(self) -> NDArray[np.float64]:
@@ -193,12 +203,24 @@ class StreamInfo(Shown):
             return np.full((self.n_channels, 3), np.nan)
         return np.asarray(self.positions, dtype=np.float64).reshape(self.n_channels, 3)
 
+    def full_scale_array(self) -> NDArray[np.float64]:
+        """Return the full scale of each channel in microvolts as ``(n_channels,)`` float64, NaN where unknown."""
+        scales = self.full_scales
+        if scales is None:
+            scales = (self.capabilities.full_scale,) * self.n_channels
+        return np.array([np.nan if scale is None else scale for scale in scales], dtype=np.float64)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary; `from_dict` reverses it."""
         result = asdict(self)
         result["ch_names"] = list(self.ch_names)
         result["ch_types"] = list(self.ch_types)
         result["bads"] = list(self.bads)
+        if self.full_scales is None:
+            # Most streams are of one scale: what is written of them stays readable by what knows no other.
+            del result["full_scales"]
+        else:
+            result["full_scales"] = list(self.full_scales)
         if self.positions is not None:
             # JSON has no NaN; None stands for an unknown position.
             result["positions"] = [None if np.isnan(xyz).any() else list(xyz) for xyz in self.positions]

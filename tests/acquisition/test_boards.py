@@ -71,6 +71,7 @@ def test_the_rate_can_be_said():
 def test_a_gain_that_is_configured_moves_the_full_scale_of_its_channel():
     with CytonEmulator() as device, open_source(f"{device.address}&config=x1020110X") as source:
         assert source.info.capabilities.full_scale == pytest.approx(4.5e6 / 4)
+        assert source.info.full_scales == pytest.approx((4.5e6 / 4, *[187_500.0] * 7))
         chunks, _ = pull(source, 1.5, enough=lambda chunks: sum(chunk.n_times for chunk in chunks) >= 300)
         assert device.commands.count("x1020110X") == 1
         np.testing.assert_array_equal(np.diff(numbered(chunks, "cyton", gain=4)), 1)

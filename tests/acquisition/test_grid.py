@@ -6,11 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from bcikit.acquisition import LslOutlet, SynchronisedSource, open_source
+from bcikit.acquisition import LslOutlet, SynchronisedSource, open_source, read_recording
 from bcikit.acquisition.file import FileSource
 from bcikit.acquisition.grid import GridResampler
-from bcikit.recording import record
+from bcikit.recording import Session, read_session, record
 from bcikit.safety import QualityMonitor
+from bcikit.safety.levels import QualityLevel
 from bcikit.signal import ArgumentError, Bad, Capabilities, Chunk, Health, Recording, StreamInfo, StreamLostError
 
 
@@ -100,6 +101,28 @@ def test_no_device_is_judged_by_the_full_scale_of_another(scales):
     assert not {"Q-RAIL", "Q-DRIFT"} & {rule for found in monitor.quality().values() for rule in found.rules}
 
 
+@pytest.mark.parametrize("scales", [(187500.0, None), (187500.0, 1e3), (None, 187500.0)])
+def test_an_electrode_near_the_full_scale_of_its_own_device_is_bad_live_and_in_the_session(scales, tmp_path):
+    parts = []
+    for name, channel, scale in zip("AB", ("C3", "C4"), scales, strict=True):
+        part = recording(250.0, name, (channel,), seconds=8.0)
+        capable = part.info.replace(capabilities=Capabilities(full_scale=scale))
+        high = 172e3 if scale == 187500.0 else 0.0
+        parts.append(FileSource(Recording.from_arrays(capable, part.data + high)))
+    source = SynchronisedSource(parts)
+    assert source.info.full_scales == scales
+    folder = record(source, tmp_path / "session").path
+    for read in (read_session(folder), read_recording(folder)):
+        assert read.info.full_scales == scales
+        monitor = QualityMonitor(read.info)
+        for chunk in read.chunks if isinstance(read, Session) else read.chunks(10):
+            monitor.update(chunk)
+        found = monitor.quality()
+        bad = {name for name, one in found.items() if {"Q-RAIL", "Q-DRIFT"} <= set(one.rules)}
+        assert bad == {"C3" if scales[0] == 187500.0 else "C4"}
+        assert all(found[name].level is QualityLevel.BAD for name in bad)
+
+
 @pytest.mark.parametrize("eeg", ["A", "B"])
 def test_a_device_without_eeg_has_no_say_in_the_full_scale(eeg):
     parts = []
@@ -107,7 +130,9 @@ def test_a_device_without_eeg_has_no_say_in_the_full_scale(eeg):
         kind, scale = ("eeg", 1e3) if name == eeg else ("emg", 5e4)
         one = info(250.0, name).replace(ch_types=(kind,), capabilities=Capabilities(full_scale=scale))
         parts.append(FileSource(Recording.from_arrays(one, np.zeros((1000, 1)))))
-    assert SynchronisedSource(parts).info.capabilities.full_scale == 1e3
+    joined = SynchronisedSource(parts).info
+    assert joined.capabilities.full_scale == 1e3
+    assert joined.full_scales == ((1e3, 5e4) if eeg == "A" else (5e4, 1e3))
 
 
 def test_one_source_is_no_several():

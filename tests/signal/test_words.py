@@ -47,6 +47,16 @@ def test_info_survives_json(info: StreamInfo) -> None:
     np.testing.assert_array_equal(again.positions_array(), info.positions_array())
 
 
+def test_full_scales_that_differ_go_through_json_and_with_their_channels(info: StreamInfo) -> None:
+    assert "full_scales" not in info.to_dict()
+    apart = info.replace(full_scales=(1e3, None, 5e4))
+    again = StreamInfo.from_dict(json.loads(json.dumps(apart.to_dict(), allow_nan=False)))
+    assert again.full_scales == apart.full_scales
+    np.testing.assert_array_equal(again.pick([2, 1]).full_scale_array(), [5e4, NAN])
+    with pytest.raises(ArgumentError, match="full_scales of 'cap' has 1 entries for 3 channels"):
+        info.replace(full_scales=(1e3,))
+
+
 def test_info_picks_by_name_and_type(info: StreamInfo) -> None:
     assert info.indices(ch_type="eeg") == [0, 1]
     assert info.index_of(["cz", "C3"]) == [1, 0]
