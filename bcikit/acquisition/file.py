@@ -208,7 +208,9 @@ def finish(recording: Recording, path: Path, *, names: str = "standard", accept:
     recording = check_recording(recording)
     if accept:
         recording = replace(recording, notes=accepted(recording.notes, accept))
-    if not recording.lazy:
+    # A session's bad samples were told by its devices as they ran, by scales that its description may not hold.
+    recorded = recording.mask is not None and format_of(path).name == "session"
+    if not recording.lazy and not recorded:
         recording = replace(recording, mask=SampleCheck(recording.info).added(recording.data, recording.mask))
     return recording
 
