@@ -28,7 +28,9 @@ class ArrayMap(BaseModel):
     channels: str | list[str] = Field(default="", description="Names, or their place.")
     events: str = Field(default="", description="Place of the samples at which events happened.")
     codes: str = Field(default="", description="Place of the code or name of each event; or a matrix, a row a class.")
-    names: str | list[str] = Field(default="", description="Name of each code, in order, or their place.")
+    names: str | list[str] = Field(
+        default="", description="Name of each code, 0=left,1=right, or names in order from code 1, or their place."
+    )
     first: int = Field(default=-1, ge=-1, le=1, description="Number of the first sample; 1 for MATLAB, 0 for NumPy.")
     codes_channel: str = Field(default="", description="A channel of codes in place of events: its place.")
 
@@ -43,6 +45,9 @@ _COMMON: dict[str, tuple[str, ...]] = {
 """Names under which programs keep these, where a user gives no mapping."""
 
 _USUAL = "by usual names"
+
+_NAMED = re.compile(r"(-?\d+)=(.+)")
+"""A code with its name: 769=left."""
 
 
 def _look(values: Any, place: str) -> Any:
@@ -127,7 +132,8 @@ def _parsed(text: str, path: Path) -> ArrayMap:
         key, equals, value = part.partition("=")
         if not equals:
             raise ArgumentError(f"map has {part!r}; each part must be like data=cnt or rate=250.")
-        told[key] = value.split(",") if key in ("channels", "names") and "," in value else value
+        several = (key in ("channels", "names") and "," in value) or (key == "names" and _NAMED.match(value))
+        told[key] = value.split(",") if several else value
     return check_settings(ArrayMap, told, where=f"map of {path.name}")
 
 
@@ -324,21 +330,35 @@ def _classes(matrix: Any, what: ArrayMap, path: Path) -> Any:
 
 
 def _called(codes: list[Any], names: list[str], notes: list[Note]) -> dict[int, str]:
-    """Return what each code is called: names count from 1, from 0 where 0 is one of the codes, else go by size."""
+    """Return what each code is called: as the names say, else from 1, or from 0 or by size where that is in doubt.
+
+    A code that is a name's number already (2 of 2 and 3) is never called by the size of the others: another run of the
+    person, with codes 1 and 2, would call it otherwise.
+    """
     there = sorted({int(text) for code in codes if re.fullmatch(r"-?\d+", text := _texts(code)[0])})
+    said = [_NAMED.fullmatch(name) for name in names]
+    if any(said):
+        if not all(said):
+            raise ArgumentError(f"names has {', '.join(names)}; name every code (0=left,1=right), or none of them.")
+        called = {int(one[1]): one[2] for one in said if one is not None}
+        if left := [str(code) for code in there if code not in called]:
+            notes.append(Note(code="events", text=f"codes without a name keep their number: {', '.join(left)}"))
+        return called
     called = dict(enumerate(names, start=1))
     if not names or not there or all(code in called for code in there):
         return called
     if there[0] == 0 and there[-1] < len(names):
         called = dict(enumerate(names))
-    elif len(there) == len(names):
+    elif len(there) == len(names) and (there[0] < 0 or called.keys().isdisjoint(there)):
         called = dict(zip(there, names, strict=True))
     else:
-        text = f"codes that no name is for keep their number: {', '.join(str(c) for c in there if c not in called)}"
-        notes.append(Note(code="events", text=text))
+        text = f"codes that no name is for keep their number: {', '.join(str(c) for c in there if c not in called)}; "
+        text += "name each (names=1=left,2=right), or accept=events if they may"
+        notes.append(Note(code="events", text=text, doubt=True))
         return called
-    text = ", ".join(f"{code} is {name}" for code, name in called.items())
-    notes.append(Note(code="events", text=f"codes by the order of their names: {text}"))
+    each = ",".join(f"{code}={name}" for code, name in called.items())
+    text = f"codes by the order of their names, which another run may have otherwise; say names={each}, or "
+    notes.append(Note(code="events", text=f"{text}accept=events if that is right of all runs", doubt=True))
     return called
 
 

@@ -147,12 +147,32 @@ def test_trials_without_a_class_or_a_position_are_no_events(told):
         ([-1, 1, -1], "left,foot", ["left", "foot", "left"]),
         ([769, 770, 769], "left,right", ["left", "right", "left"]),
         ([1, 2, 7], "left,right", ["left", "right", "7"]),
+        ([2, 3, 2], "left,right", ["right", "3", "right"]),
+        ([770, 770, 770], "left,right", ["770", "770", "770"]),
+        ([0, 1, 0], "0=left,1=right", ["left", "right", "left"]),
+        ([1, 1, 1], "0=left,1=right", ["right", "right", "right"]),
+        ([2, 1, 2], "2=left", ["left", "1", "left"]),
     ],
 )
 def test_names_are_those_of_the_codes_that_are_there(told, codes, names, found):
     recording = told({"pos": [101, 901, 1701], "y": codes}, f"events=pos codes=y names={names}")
     assert [event.name for event in recording.events] == found
     assert [event.value for event in recording.events] == codes
+    doubts = [note.text for note in recording.notes if note.doubt]
+    assert bool(doubts) == (not set(codes) <= {1, 2} and "=" not in names)
+    if doubts:
+        assert all(way in doubts[0] for way in ("names=", "accept=events"))
+        again = told({"y": codes, "pos": [101, 901, 1701]}, f"events=pos codes=y names={names}", accept=("events",))
+        assert not any(note.doubt for note in again.notes)
+
+
+def test_runs_of_other_codes_agree_by_the_names_of_the_codes(told):
+    for codes in ([769, 770], [768, 770], [770, 770]):
+        recording = told({"pos": [101, 901], "y": codes}, "events=pos codes=y names=768=foot,769=left,770=right")
+        assert [event.name for event in recording.events][-1] == "right"
+        assert not any(note.doubt for note in recording.notes)
+    with pytest.raises(ArgumentError, match="name every code"):
+        told({"pos": [101, 901], "y": [1, 2]}, "events=pos codes=y names=1=left,right")
 
 
 def test_a_class_that_a_matrix_says_of_no_trial_is_none(told):
