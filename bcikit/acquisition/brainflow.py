@@ -178,7 +178,7 @@ class BrainFlowSource(LiveSource):
                 gains = Gains(profile.gain, info.n_channels)
             self._gains = gains
             for text in self._settings.config:
-                self._configure(text)
+                self._configure(self._shim, text)
             info = self._as_it_is(info)
         except BaseException:
             self._let_go()
@@ -214,14 +214,14 @@ class BrainFlowSource(LiveSource):
         self._batteries: list[tuple[float, float]] = []
         self._resistances: tuple[float, ...] | None = None
 
-    def _configure(self, text: str) -> str:
+    def _configure(self, shim: Any, text: str) -> str:
         """Send a string to the board, and follow what it does to the gains."""
         what = f"{self._where} config {text!r}"
         if self._file_rows is not None:
             share = boards.check_playback_config(what, text)
             self._skipped = self._skipped if share is None else self._file_rows * share // 100
             self._loops = {"loopback_true": True, "loopback_false": False}.get(text, self._loops)
-        answer = str(boards.call(what, partial(self._shim.config_board, text)))
+        answer = str(boards.call(what, partial(shim.config_board, text)))
         if answer.lower().startswith(("failure", "invalid")):
             raise SourceError(f"{what}: the board says {answer.strip()!r}.")
         if self._gains is not None:
@@ -275,7 +275,7 @@ class BrainFlowSource(LiveSource):
             self._lock = PortLock(port) if port else None
             self._shim = boards.prepare(self._board, self._parameters, self._master, where=self._where)
             for text in self._settings.config:
-                self._configure(text)
+                self._configure(self._shim, text)
         self._begun = self._received
         if boards.call(self._where, self._shim.is_prepared):
             self._start(self._shim)
@@ -429,7 +429,7 @@ class BrainFlowSource(LiveSource):
 
     def config_board(self, text: str) -> str:
         """Send a string to the board and return its answer; gains it sets are followed."""
-        answer = self._configure(text)
+        answer = self._configure(self._shim, text)
         if self._gains is not None:
             self._assembler.set_full_scale(self._gains.full_scale)
         return answer
@@ -453,9 +453,9 @@ class BrainFlowSource(LiveSource):
         boards.call(self._where, shim.prepare_session)
         try:
             for text in self._settings.config:
-                self._configure(text)
+                self._configure(shim, text)
             self._start(shim)
-        except SourceError:
+        except BaseException:
             _release(shim)
             raise
         return shim

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bcikit import open_source
-from bcikit.acquisition import brainflow
+from bcikit.acquisition import brainflow, live
 from bcikit.acquisition import brainflow_boards as boards
 from bcikit.signal import ArgumentError, Flag, SourceError
 from tests.stalls import wait_for
@@ -193,6 +193,32 @@ def test_a_source_that_was_stopped_while_its_link_was_lost_can_be_started_again(
     finally:
         source.close()
     assert chunks[0].health.flags & Flag.RECONNECTED
+
+
+def test_a_board_that_opens_after_it_was_closed_is_released_with_its_configuration_too(playback, tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "_LET_GO", 0.05)
+    address = playback(150).write(tmp_path / "short.tsv") + "&reconnect=60&config=loopback_false"
+    source = open_source(address)
+    shim, prepare = source._shim, source._shim.prepare_session
+    asked, opens = threading.Event(), threading.Event()
+
+    def late() -> None:
+        asked.set()
+        assert opens.wait(60.0)
+        prepare()
+
+    monkeypatch.setattr(shim, "prepare_session", late)
+    try:
+        source.start()
+        end = time.monotonic() + 60.0
+        while not asked.is_set() and time.monotonic() < end:
+            source.pull(0.02)
+        attempt = source._attempt
+    finally:
+        source.close()
+    opens.set()
+    assert attempt.done.wait(60.0)
+    assert not shim.is_prepared()
 
 
 @pytest.mark.parametrize("closed", [False, True])
