@@ -19,6 +19,7 @@ from bcikit.acquisition.samples import SampleCheck
 from bcikit.acquisition.sidecars import with_sidecars
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
+from bcikit.acquisition.trigger import TRIGGER
 from bcikit.acquisition.watchdog import Pulse
 from bcikit.acquisition.whole import check_whole
 from bcikit.signal import (
@@ -362,7 +363,8 @@ class FileSource(Source):
     @property
     def decoded(self) -> frozenset[str]:
         """Channels whose codes are among the events of the recording."""
-        return frozenset(event.source for event in self.recording.events) & frozenset(self.info.ch_names)
+        codes = (event.source for event in self.recording.events if event.name.startswith(TRIGGER))
+        return frozenset(codes) & frozenset(self.info.ch_names)
 
     def start(self) -> None:
         """Begin at the first sample."""

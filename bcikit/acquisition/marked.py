@@ -10,7 +10,7 @@ from bcikit.acquisition.placer import SamplePlacer, placed_within
 from bcikit.acquisition.source import Source
 from bcikit.acquisition.status import StreamStatus
 from bcikit.acquisition.text_inlet import LslTextInlet
-from bcikit.acquisition.trigger import TriggerDecoder
+from bcikit.acquisition.trigger import TRIGGER, TriggerDecoder
 from bcikit.signal import Bad, Chunk, Event, HostClock, check_choice
 
 PATIENCE = 2.0
@@ -74,6 +74,12 @@ class MarkedSource(Source):
         self._stopped = False
         self.source.start()
 
+    @property
+    def decoded(self) -> frozenset[str]:
+        """Channels whose codes are among the events."""
+        own: frozenset[str] = getattr(self.source, "decoded", frozenset())
+        return own if self._trigger is None else own | {self._trigger.channel}
+
     def pull(self, timeout: float = 1.0) -> Chunk | None:
         """Return the next chunk of the source."""
         chunk = self.source.pull(timeout)
@@ -100,18 +106,22 @@ class MarkedSource(Source):
     def pull_events(self) -> list[Event]:
         """Return the events of the source, the triggers, and the markers whose sample has come, in order of time."""
         self._drain()
-        events = [*self.source.pull_events(), *self._found]
+        own = self.source.pull_events()
+        if (trigger := self._trigger) is not None:
+            # The channel is decoded here: codes that were recorded of it are the same pulses once more.
+            own = [one for one in own if one.source != trigger.channel or not one.name.startswith(TRIGGER)]
+        events = [*own, *self._found]
         self._found = []
         now = self._now()
         waiting = []
-        own = self.source.status().time_uncertainty if self._waiting else 0.0
+        within = self.source.status().time_uncertainty if self._waiting else 0.0
         for time, text, name, uncertainty in self._waiting:
             sample = self._placer.place(time)
             if sample is None and now - time < PATIENCE and not self._stopped:
                 waiting.append((time, text, name, uncertainty))
                 continue
             event = event_of(text, time, source=name, grammar=self._grammar, sample=sample)
-            total = placed_within(math.hypot(uncertainty, own), self.info.sfreq)
+            total = placed_within(math.hypot(uncertainty, within), self.info.sfreq)
             events.append(replace(event, data={**event.data, "uncertainty": total}))
         self._waiting = waiting
         return sorted(events, key=lambda event: event.time)

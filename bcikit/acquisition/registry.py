@@ -53,14 +53,14 @@ def open_source(address: str | Address) -> Source:
     parsed.check_whole()
     opener: Opener = plugins.load("sources", parsed.scheme)
     plain = _for_opener(parsed)
-    source = opener(plain)
+    source = first = opener(plain)
     try:
         profile = getattr(source, "trigger", None)
         if JOIN_OPTION in parsed.options:
             source = _joined(source, plain, parsed.options[JOIN_OPTION], parsed.options.get("trigger"))
         if profile is None and not any(key in parsed.options for key in MARKER_OPTIONS):
             return source
-        return _marked(source, parsed, profile)
+        return _marked(source, parsed, profile, first=first, masked="trigger_mask" in plain.options)
     except BaseException:
         source.close()
         raise
@@ -114,8 +114,13 @@ def _joined(source: Source, first: Address, address: str, trigger: str | None) -
         raise
 
 
-def _marked(source: Source, address: Address, profile: "TriggerProfile | None") -> Source:
-    """Return the source with the markers that its address, or its device profile, asks for."""
+def _marked(
+    source: Source, address: Address, profile: "TriggerProfile | None", *, first: Source, masked: bool
+) -> Source:
+    """Return the source with the markers that its address, or its device profile, asks for.
+
+    With `masked`, the reader of the first device, which is a file then, has taken the mask.
+    """
     from bcikit.acquisition.file import whole_number
     from bcikit.acquisition.marked import MarkedSource
     from bcikit.acquisition.trigger import TriggerDecoder
@@ -137,7 +142,14 @@ def _marked(source: Source, address: Address, profile: "TriggerProfile | None") 
         mask = profile.mask if profile is not None else None
         if "trigger_mask" in options:
             mask = whole_number("trigger_mask", options["trigger_mask"])
-        if name not in getattr(source, "decoded", ()):
+        decoded = name in getattr(source, "decoded", ())
+        if decoded and "trigger_mask" in options and name not in first.info.ch_names:
+            raise ArgumentError(
+                f"trigger_mask of {address.scheme}:{address.body} changes nothing: the codes of {name!r} are read with "
+                f"the second device. Say it in the address of that: {JOIN_OPTION}=...?trigger_mask="
+                f"{options['trigger_mask']}, after an option '%26' in place of '?'."
+            )
+        if not decoded or ("trigger_mask" in options and not masked):
             decoder = TriggerDecoder(
                 name,
                 source.info.sfreq,

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from bcikit.signal import Event, check_range
 
+TRIGGER = "trigger/"
+"""How the events of a trigger channel begin, whoever read its codes."""
+
 
 class TriggerDecoder:
     """Turns the level of a trigger channel into events, one a change to a new level that holds.
@@ -77,6 +80,6 @@ class TriggerDecoder:
                 self._level, self._candidate = value, None
                 if value != self.rest:
                     found.append(
-                        Event(name=f"trigger/{value}", time=time, sample=sample, value=value, source=self.channel)
+                        Event(name=f"{TRIGGER}{value}", time=time, sample=sample, value=value, source=self.channel)
                     )
         return found

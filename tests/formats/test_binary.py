@@ -11,8 +11,19 @@ from scipy.io import savemat
 
 from bcikit import open_source, read_recording
 from bcikit.acquisition import formats
+from bcikit.acquisition.file import FileSource
 from bcikit.decoding import epochs
-from bcikit.signal import ArgumentError, BciError, DoubtWarning, MissingDependencyError, SourceError
+from bcikit.recording import record
+from bcikit.signal import (
+    ArgumentError,
+    BciError,
+    DoubtWarning,
+    Event,
+    MissingDependencyError,
+    Recording,
+    SourceError,
+    StreamInfo,
+)
 from tests.formats.writers import bci2000, brainvision, edf
 
 mne.set_log_level("ERROR")
@@ -109,6 +120,35 @@ def test_a_trigger_channel_that_the_reader_decodes_gives_each_code_once(tmp_path
     # Beside the first device, an event has its time and no sample.
     names = [name for name, _ in played(f"file:{other}?trigger=TRIG&join=file:{file}")]
     assert names == ["trigger/257", "trigger/258"]
+
+
+def test_codes_of_a_session_are_masked_as_the_address_says(tmp_path):
+    level = np.zeros(1000)
+    level[500:510], level[700:710] = 257, 258
+    info = StreamInfo(name="amp", sfreq=100.0, ch_names=("Cz", "TRIG"), ch_types=("eeg", "stim"))
+    data = np.column_stack([RNG.normal(0, 20, 1000), level])
+    pulses = [
+        Event(name=f"trigger/{code}", time=row / 100, sample=row, value=code, source="TRIG")
+        for row, code in ((500, 257), (700, 258))
+    ]
+    # What only bears the name of the channel is none of its codes.
+    other = Event(name="note", time=2.0, sample=200, source="TRIG")
+    for name, events in (("codes", [*pulses, other]), ("none", [other])):
+        record(FileSource(Recording.from_arrays(info, data, events=tuple(events))), tmp_path / name)
+        address = f"file:{tmp_path / name}?accept=amplitude,rate&trigger=trig"
+        assert played(address) == [("note", 200), ("trigger/257", 500), ("trigger/258", 700)]
+        assert played(f"{address}&trigger_mask=255") == [("note", 200), ("trigger/1", 500), ("trigger/2", 700)]
+
+
+def test_a_mask_for_the_codes_of_a_second_device_is_said_there(tmp_path):
+    level = np.full(1000, 256)
+    level[500:510] = 257
+    file = edf(tmp_path / "t.edf", [("Cz", "uV", D), ("TRIG", "", level)])
+    other = edf(tmp_path / "other.edf", [("Pz", "uV", D)])
+    with pytest.raises(ArgumentError, match="Say it in the address of that: join="):
+        open_source(f"file:{other}?trigger=TRIG&trigger_mask=255&join=file:{file}")
+    names = [name for name, _ in played(f"file:{other}?trigger=TRIG&join=file:{file}?trigger_mask=255")]
+    assert names == ["trigger/1"]
 
 
 @pytest.mark.parametrize(
