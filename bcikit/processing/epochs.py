@@ -71,6 +71,7 @@ class EpochCutter:
         reach = self.n_times / info.sfreq + max(0.0, -tmin) + 2.0
         self._buffer = WindowBuffer(info.n_channels, info.sfreq, reach)
         self._waiting: list[Event] = []
+        self._seen = 0
         self.n_dropped = 0
 
     def add_event(self, event: Event) -> None:
@@ -98,9 +99,16 @@ class EpochCutter:
 
     def _take(self, chunk: Chunk) -> list[EventEpoch]:
         if self._buffer.restarts(chunk):
-            # What waited was told of in the indices of the stream that is over.
-            self.n_dropped += len(self._waiting)
-            self._waiting = []
+            # What waited was told of in the indices of the stream that is over; what came since may be of the new one,
+            # whose events come before its chunk.
+            half = 0.5 / self.info.sfreq
+            fresh = [
+                event
+                for event in self._waiting[self._seen :]
+                if (event.sample or 0) >= chunk.first_sample and event.time >= chunk.times[0] - half
+            ]
+            self.n_dropped += len(self._waiting) - len(fresh)
+            self._waiting = fresh
         self._buffer.append(chunk)
         ready: list[EventEpoch] = []
         still: list[Event] = []
@@ -114,4 +122,5 @@ class EpochCutter:
             else:
                 ready.append(EventEpoch(event=event, window=self._buffer.get(stop, self.n_times)))
         self._waiting = still
+        self._seen = len(still)
         return ready

@@ -149,6 +149,28 @@ def test_an_event_of_before_a_restart_gets_no_samples_of_the_new_stream(make_chu
     assert cutter.n_dropped == 1
 
 
+def test_events_that_come_with_the_first_chunk_of_a_new_stream_get_their_epochs(make_chunk) -> None:
+    cutter = EpochCutter(INFO, tmin=0, tmax=1)
+
+    def chunk(values: np.ndarray, start: float, first: int = 0) -> Chunk:
+        made = make_chunk(values, first, flags=Flag.NONE if first else Flag.START)
+        return Chunk(made.data, made.times + start, first, made.health)
+
+    cutter.append(chunk(np.zeros((2500, 4)), 100.0))
+    # Told of late: its stream is over.
+    cutter.add_event(Event(name="late", time=109.0, sample=2250))
+    cutter.add_event(Event(name="new", time=201.0, sample=250))
+    found = cutter.append(chunk(np.ones((5000, 4)), 200.0))
+    assert [epoch.event.name for epoch in found] == ["new"]
+    assert (found[0].data == 1).all()
+    assert cutter.n_dropped == 1
+    # Played once more on the same times: what waited before is not taken for an event of the new stream.
+    cutter.add_event(Event(name="waits", time=220.0, sample=5000))
+    assert cutter.append(chunk(np.ones((1, 4)), 200.0, 5000)) == []
+    assert cutter.append(chunk(np.ones((6000, 4)), 200.0)) == []
+    assert cutter.n_dropped == 2
+
+
 def test_decimated_is_the_filtered_signal_at_every_nth_sample(streams) -> None:
     recording = streams.clean(8)
     got = Decimate(factor=5).apply(recording, chunk_size=37)
