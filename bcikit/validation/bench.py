@@ -260,8 +260,9 @@ def record(source: Source, stimulus: Stimulus, key: str, *, progress: Progress) 
         progress(min(1.0, got / wanted))
     if not chunks:
         raise DataError(f"{info.name} delivered nothing within {1.5 * stimulus.seconds + 10:.0f} s.")
-    if got < wanted and (source.live or not source.ended):
-        # A device that is slow is waited for, and V-RATE says it; this one stopped, and what it gave before looks well.
+    if got < wanted and not source.ended:
+        # A file that is over says so, also at its own pace. A device that is slow is waited for, and V-RATE says it;
+        # this one stopped, and what it gave before looks well.
         raise DataError(f"{info.name} fell silent after {got / info.sfreq:.1f} of {stimulus.seconds:g} s.")
     first = chunks[0].first_sample
     samples = np.concatenate([np.arange(c.first_sample, c.end_sample, dtype=np.int64) for c in chunks]) - first

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import Source, open_source
-from bcikit.signal import Capabilities, Chunk, DataError, Event, StreamInfo, StreamLostError
+from bcikit.acquisition.file import FileSource
+from bcikit.signal import Capabilities, Chunk, DataError, Event, Recording, StreamInfo, StreamLostError
 from bcikit.simulation.stimulus import Stimulus
 from bcikit.validation import TESTS, Judgement, Profile, bench, validate
 from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for, describe
@@ -285,6 +286,16 @@ def test_a_quick_check_is_no_go_for_a_device_that_falls_silent(tmp_path, monkeyp
         # Slow is not silent: it is waited for, and what is wrong is its rate.
         assert tests["V-RATE"]["judgement"] == "FAIL"
         assert tests["V-RATE"]["measurements"][1]["value"] == pytest.approx(rate, rel=1e-3)
+
+
+@pytest.mark.parametrize("speed", [None, 1.0])
+def test_a_file_may_be_shorter_than_a_set_up_at_its_own_pace_too(speed):
+    info = StreamInfo(name="short", sfreq=250.0, ch_names=("a", "b"))
+    recording = Recording.from_arrays(info, np.random.default_rng(0).normal(0, 1, (300, 2)))
+    with FileSource(recording, speed=speed) as source:
+        take = bench.record(source, Stimulus(kind="short", seconds=5.0), "noise", progress=lambda share: None)
+    # What is played while a set-up is made is no part of it.
+    assert take.data.shape[0] == 300 if speed is None else 0 < take.data.shape[0] < 300
 
 
 def test_a_device_that_is_gone_is_said_to_be_gone_before_each_set_up(monkeypatch):
