@@ -25,7 +25,9 @@ class Commands(TyperGroup):
         """Find the command that was named; of a file in its place say which commands take one."""
         name = args[0]
         # A path may be too long or strange to be asked for, which `Path.exists` does not take for a no.
-        if ctx.parent is not None and super().get_command(ctx, name) is None and os.path.exists(name):  # noqa: PTH110
+        unknown = ctx.parent is not None and super().get_command(ctx, name) is None
+        # While a word is completed nothing is refused: the shell would show a traceback.
+        if unknown and not ctx.resilient_parsing and os.path.exists(name):  # noqa: PTH110
             ways = " or ".join(f"'{ctx.command_path} {command} {name}'" for command in self.list_commands(ctx))
             ctx.fail(f"{name} is a path, no command. Say: {ways}")
         return super().resolve_command(ctx, args)
