@@ -271,6 +271,8 @@ def _events(
     if places.ndim > 1 and (min(places.shape) > 1 or (places.shape == (1, 3) and path.suffix.lower() == ".npz")):
         # A row of three alone is a list of places in MATLAB, where a list is a matrix; NumPy has lists.
         places, codes, first = _columns(places, what, first, path, doubts)
+    elif places.shape in ((1, 2), (1, 3)) and not what.codes:
+        _check_row(places[0], what, path, doubts)
     positions = places.reshape(-1)
     if what.codes:
         codes = np.asarray(_there(values, what.codes, path))
@@ -317,6 +319,20 @@ def _columns(places: Any, what: ArrayMap, first: int, path: Path, doubts: list[N
         text = f"{what.events} has two columns, taken for place and code; accept=events if that is what they are"
         doubts.append(Note(code="events", text=text, doubt=True, count=places.shape[0]))
     return places[:, 0], places[:, 1], first
+
+
+def _check_row(row: Any, what: ArrayMap, path: Path, doubts: list[Note]) -> None:
+    """Say that a row of places alone may be a table of one event; one that does not rise is no list of places."""
+    if not (np.diff(row[np.isfinite(row)]) > 0).all():
+        raise ArgumentError(
+            f"{path}: {what.events} is the one row {', '.join(f'{one:g}' for one in row)}, which does not rise as "
+            "places do. Is it one event with its code? Then write place and code as arrays of their own and name both: "
+            "map='... events=PLACES codes=CODES'."
+        )
+    if row.size == 3:
+        text = f"{what.events} is one row of three, taken for three places and not for one event with its code; "
+        text += "accept=events if that is what they are"
+        doubts.append(Note(code="events", text=text, doubt=True, count=row.size))
 
 
 def _classes(matrix: Any, what: ArrayMap, path: Path) -> Any:

@@ -137,6 +137,22 @@ def test_trials_without_a_class_or_a_position_are_no_events(told):
     assert [note.text for note in recording.notes if note.doubt] == ["1 events of pos have no position; left out"]
 
 
+@pytest.mark.parametrize("row", [[100, 0, 2], [100, 2], [0, 0, 1]])
+def test_a_table_of_one_event_is_no_list_of_places(told, row):
+    with pytest.raises(ArgumentError, match=r"does not rise.*events=PLACES codes=CODES"):
+        told({"pos": row}, "events=pos")
+    assert [event.sample for event in told({"pos": [101], "y": [2]}, "events=pos codes=y").events] == [100]
+
+
+def test_a_row_of_three_places_is_in_doubt_without_codes(told):
+    values = {"pos": [101, 501, 901], "y": [1, 2, 1]}
+    with pytest.warns(DoubtWarning, match="one row of three"):
+        recording = told(values, "events=pos")
+    assert [event.sample for event in recording.events] == [100, 500, 900]
+    for mapping, decided in (("events=pos", ("events",)), ("events=pos codes=y", ())):
+        assert not any(note.doubt for note in told(values, mapping, accept=decided).notes)
+
+
 @pytest.mark.parametrize(
     ("codes", "names", "found"),
     [
