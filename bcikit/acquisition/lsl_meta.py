@@ -55,6 +55,12 @@ def channel_type(text: str, stream_type: str) -> str:
     return "eeg"
 
 
+def stated_unit(text: str) -> str:
+    """Return the unit that a stream states; empty for the words by which programs say that they state none."""
+    text = text.strip()
+    return "" if text.lower() in ("n/a", "none", "unknown") else text
+
+
 def unit_factor(text: str, kind: str, *, where: str) -> float:
     """Return what a sample is multiplied with: voltages become microvolts, all else stays as it is.
 
@@ -146,7 +152,7 @@ def read_info(
         kinds = types
     factors = np.array(
         [
-            unit_factor(unit or item["unit"].strip() or fallback or "", kind, where=f"{where}, channel {name!r},")
+            unit_factor(unit or stated_unit(item["unit"]) or fallback or "", kind, where=f"{where}, channel {name!r},")
             for item, kind, name in zip(texts, kinds, names, strict=True)
         ]
     )

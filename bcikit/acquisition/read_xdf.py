@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bcikit.acquisition.checks import grid_notes, tidy_rate
 from bcikit.acquisition.codes import resting_level, trigger_events
 from bcikit.acquisition.formats import FileHints, Format
-from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, unique_names, unit_factor
+from bcikit.acquisition.lsl_meta import VOLTAGE_TYPES, doubled, positions_of, stated_unit, unique_names, unit_factor
 from bcikit.acquisition.marker_grammar import event_of, row_text
 from bcikit.acquisition.profile import profile_for_lsl
 from bcikit.acquisition.stamps import on_grid
@@ -120,8 +120,8 @@ def _values(
     said: dict[str, list[str]] = {}
     unstated: list[str] = []
     for index, texts in enumerate(stream.channels):
-        kind, unit, who = kinds[index], texts["unit"], "stated by the stream"
-        if kind in VOLTAGE_TYPES and not unit.strip():
+        kind, unit, who = kinds[index], stated_unit(texts["unit"]), "stated by the stream"
+        if kind in VOLTAGE_TYPES and not unit:
             unit, who = (
                 (reading.unit, "as you say") if reading.unit else (known, f"known of {profile.name}" if profile else "")
             )

@@ -62,7 +62,7 @@ def test_a_profile_describes_an_lsl_stream(sender, tmp_path):
     assert events == []
 
 
-@pytest.mark.parametrize(("stated", "factor"), [("", 1.0), ("millivolts", 1e3), ("V", 1e6)])
+@pytest.mark.parametrize(("stated", "factor"), [("", 1.0), ("n/a", 1.0), ("millivolts", 1e3), ("V", 1e6)])
 def test_the_unit_of_a_profile_is_for_a_stream_that_states_none(sender, tmp_path, stated, factor):
     path = tmp_path / "acme.toml"
     path.write_text(MINE)

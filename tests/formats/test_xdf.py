@@ -263,11 +263,26 @@ def test_unit_fills_in_only_what_is_missing(tmp_path):
     np.testing.assert_allclose(recording.data[:, 2], 7.0)
 
 
-@pytest.mark.parametrize("name", ["obci_eeg1", "OpenMuse_EEG"])
-def test_senders_that_are_known_need_no_unit_and_it_is_said(tmp_path, name):
-    file = Xdf().stream(name, "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), labels=("a", "b"))
+@pytest.mark.parametrize(("name", "unit"), [("obci_eeg1", ""), ("OpenMuse_EEG", "n/a"), ("obci_eeg1", "Unknown")])
+def test_senders_that_are_known_need_no_unit_and_it_is_said(tmp_path, name, unit):
+    units = {"units": (unit,) * 2} if unit else {}
+    file = Xdf().stream(name, "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), labels=("a", "b"), **units)
     recording = read_recording(file.write(tmp_path / "a.xdf"))
     assert any("known of" in note.text for note in recording.notes if note.code == "unit")
+
+
+def test_a_word_for_no_unit_is_none_and_a_unit_that_is_no_voltage_is_refused(tmp_path):
+    def told(unit):
+        file = Xdf().stream(
+            "amp", "EEG", 250, 100 + np.arange(2500) / 250, noise(2500), units=(unit,) * 2, labels=("a", "b")
+        )
+        return file.write(tmp_path / "a.xdf")
+
+    with pytest.raises(ArgumentError, match=r"states no unit.*unit=uV"):
+        read_recording(told("none"))
+    assert read_recording(told("none"), unit="mV").data.std() > 1e3
+    with pytest.raises(ArgumentError, match="states the unit 'counts'"):
+        read_recording(told("counts"), unit="uV")
 
 
 def test_only_markers_is_one_clear_error(tmp_path):
