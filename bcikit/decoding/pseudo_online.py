@@ -33,15 +33,16 @@ class PseudoOnline:
         Times at which a label began while nothing was asked for.
     first_correct : list of (float or None)
         For each trial the seconds from its event to the first right decision; None if there was none.
-    first : list of ((float, bool) or None)
-        For each trial the seconds from its event to the first decision for a class, and whether that was right; None if
-        there was none. The information transfer rate is that of these: an answer is what is decided first.
     wrong : int
         Trials with a decision for another class than theirs.
     unready : int
         Trials in which nothing could act: since the last act it was never likely that nothing is wanted.
     evidence : float or None
         The most that was ever held of a class that is wanted, where evidence is followed.
+    first : list of ((float, bool) or None), or None
+        For each trial the seconds from its event to the first decision for a class, and whether that was right; None if
+        there was none. The information transfer rate is that of these (an answer is what is decided first), and is not
+        known where they are left out.
     """
 
     decisions: list[Decision]
@@ -50,10 +51,10 @@ class PseudoOnline:
     idle_minutes: float
     false_activations: int
     first_correct: list[float | None]
-    first: list[tuple[float, bool] | None]
     wrong: int = 0
     unready: int = 0
     evidence: float | None = None
+    first: list[tuple[float, bool] | None] | None = None
 
     @property
     def nmcc(self) -> float:
@@ -65,6 +66,14 @@ class PseudoOnline:
         """False activations a minute of rest; NaN where the recording has none."""
         return self.false_activations / self.idle_minutes if self.idle_minutes else float("nan")
 
+    def _itr(self, n_classes: int) -> float | None:
+        if self.first is None:
+            return None
+        first = [one for one in self.first if one is not None]
+        if not first or n_classes < 2:
+            return 0.0
+        return itr(sum(good for _, good in first) / len(self.first), n_classes, fmean(at for at, _ in first))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
         found = [value for value in self.first_correct if value is not None]
@@ -73,7 +82,6 @@ class PseudoOnline:
         hits = float(np.mean(self.decided[asked] == self.truth[asked])) if asked.any() else 0.0
         n_active = len([c for c in classes if c != IDLE])
         mean_time = float(np.mean(found)) if found else None
-        first = [one for one in self.first if one is not None]
         return {
             "n_windows": len(self.truth),
             "nmcc": self.nmcc,
@@ -84,9 +92,7 @@ class PseudoOnline:
             "trials_with_a_right_decision": len(found) / len(self.first_correct) if self.first_correct else None,
             "trials_with_a_wrong_decision": self.wrong / len(self.first_correct) if self.first_correct else None,
             "time_to_first_right_decision": mean_time,
-            "itr": itr(sum(good for _, good in first) / len(self.first), n_active, fmean(at for at, _ in first))
-            if first and n_active > 1
-            else 0.0,
+            "itr": self._itr(n_active),
             "classes": classes,
             "confusion": confusion(self.truth, self.decided, classes).tolist(),
         }
@@ -205,8 +211,8 @@ def _summary(
         idle_minutes=float(np.count_nonzero(truth == IDLE)) * step / 60.0,
         false_activations=false,
         first_correct=right,
-        first=first,
         wrong=wrong,
         unready=unready,
         evidence=max((one for decision in answers if (one := decision.data.get("evidence")) is not None), default=None),
+        first=first,
     )

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from bcikit.decoding import Model, OnlineDecoder, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel, Guard, update_estimator
 from bcikit.decoding.centre import Recentring, centre_of
 from bcikit.decoding.evidence import Accumulator, Stopping, SwitchEvidence, Switching
-from bcikit.decoding.pseudo_online import IDLE, summarise
+from bcikit.decoding.pseudo_online import IDLE, PseudoOnline, summarise
 from bcikit.decoding.spd import covariances, function_of, mean_riemann, upper
 from bcikit.decoding.transfer import ProcrustesTangent, align
 from bcikit.decoding.trials import Epochs, epochs
@@ -356,6 +356,10 @@ def test_the_transfer_rate_is_that_of_the_first_answer():
     certain = of(lambda stop: asked(stop) if (stop - 1) % 800 >= 100 else None)
     assert certain.first[0] == (pytest.approx(1.1), True)
     assert certain.to_dict()["itr"] == pytest.approx(60 / 1.1)
+    # Made by a program that does not note what came first: there is no rate of it, and the rest stands.
+    given = {item.name: getattr(certain, item.name) for item in fields(certain) if item.name != "first"}
+    untold = PseudoOnline(**given).to_dict()
+    assert untold == {**certain.to_dict(), "itr": None}
 
 
 def test_pseudo_online_refuses_recordings_without_trials(session):
