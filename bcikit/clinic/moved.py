@@ -29,22 +29,25 @@ def follow(catalogue: Catalogue, data: Path) -> None:
             catalogue.update_subject(person.code, merge={"trial": {**drawn, "folder": str(data / FOLDER)}})
 
 
-def follow_visit(visit: Visit, data: Path) -> None:
-    """Let a visit that was left in the middle know where its recordings lie now."""
+def follow_visit(visit: Visit, data: Path, *, starting: str = "") -> None:
+    """Let a visit that was left in the middle know where its recordings lie now; `starting` as in `forget_unmade`."""
     for one in _trainings(visit):
         one.parts = [here(folder, data) for folder in one.parts]
         one.calibrations = [here(folder, data) for folder in one.calibrations]
-    forget_unmade(visit)
+    forget_unmade(visit, starting=starting)
     visit.model = here(visit.model, data, parts=2)
     if visit.trial.get("folder"):
         visit.trial = {**visit.trial, "folder": here(str(visit.trial["folder"]), data)}
 
 
-def forget_unmade(visit: Visit) -> None:
-    """Take out of a visit what ended before it recorded, such as without a headset: it is no part of a training."""
+def forget_unmade(visit: Visit, *, starting: str = "") -> None:
+    """Take out of a visit what ended before it recorded, such as without a headset: it is no part of a training.
+
+    The folder that an engine may still make (`starting`) stays.
+    """
     for one in _trainings(visit):
-        one.parts = [folder for folder in one.parts if not _is_unmade(Path(folder))]
-        one.calibrations = [folder for folder in one.calibrations if not _is_unmade(Path(folder))]
+        one.parts = [folder for folder in one.parts if folder == starting or not _is_unmade(Path(folder))]
+        one.calibrations = [folder for folder in one.calibrations if folder == starting or not _is_unmade(Path(folder))]
 
 
 def _is_unmade(folder: Path) -> bool:

@@ -156,7 +156,7 @@ class EngineRunner:
 
     def attach(self, handshake: str) -> bool:
         """Take up a running engine by its handshake file."""
-        path = Path(handshake)
+        path, before = Path(handshake), self._session
         try:
             session = read_handshake(path)
             pid = session["pid"]
@@ -166,7 +166,7 @@ class EngineRunner:
             self._session = session
             self._connect()
         except (OSError, ValueError, BciError):
-            self._session = {}
+            self._session = before
             return False
         self._handshake, self._pid = path, pid
         self._since = time.monotonic()

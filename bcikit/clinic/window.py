@@ -257,19 +257,24 @@ class ClinicWindow(QMainWindow):
     def _resume(self, *, redrawn: bool = False) -> None:
         """Go back to where one was; take up a session that went on without the window."""
         visit = self.visit
-        running = bool(visit.running) and self.desk.runner.attach(visit.running)
+        runner = self.desk.runner
+        # One that this program started needs no handshake, which an engine writes seconds after its start.
+        running = bool(visit.running) and (visit.running == runner.handshake or runner.attach(visit.running))
         found = None if running else visit_of_engine(self.desk.data, visit)
         if found is not None:
             visit = self.desk.visit = found
-            running = self.desk.runner.attach(visit.running)
+            running = runner.attach(visit.running)
+        running = running or runner.running
         lost = people.whereabouts(self.desk.catalogue, visit.subject) if visit.subject else ""
         if lost and not running:
             # One that runs is kept in hand: somebody must be able to stop it.
             visit = self.desk.visit = Visit(operator=visit.operator)
         if not running:
-            visit.running = ""
             follow(self.desk.catalogue, self.desk.data)
-            follow_visit(visit, self.desk.data)
+            # An engine that another program started may not have made its folder yet.
+            started = visit.calibrations if visit.running_step == "calibration" else visit.parts
+            follow_visit(visit, self.desk.data, starting=started[-1] if visit.running and started else "")
+            visit.running = ""
             # What a power cut ended is part of the history, too.
             enter_strays(self.desk.catalogue, self.desk.data)
         self._make_pages()

@@ -9,7 +9,8 @@ import pytest
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
-from bcikit.clinic import start
+from bcikit.clinic import runner, start
+from bcikit.clinic.runner import SessionJob
 from bcikit.clinic.start import Clinic
 from bcikit.clinic.trouble import tell_trouble
 from bcikit.clinic.visit import Visit
@@ -110,6 +111,38 @@ def test_a_session_during_which_colours_change_was_left_by_no_window(clinic: Cli
     assert (again.visit.reopened, again.page.message.text()) == (1, went_on)
     again.leaving = True
     again.close()
+
+
+@pytest.mark.parametrize("step", ["session", "calibration"])
+def test_an_engine_that_has_said_nothing_yet_keeps_its_place_in_the_visit(
+    clinic: Clinic, place: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic._catalogue.add_subject("P-1")
+    folder = str(place / f"P-1-20260105-090000-{step}")
+    process = SimpleNamespace(pid=1, poll=lambda: None)
+    monkeypatch.setattr(runner, "subprocess", SimpleNamespace(Popen=lambda *_, **__: process, DEVNULL=None))
+    config = SimpleNamespace(to_dict=dict, recording=SimpleNamespace(folder=folder))
+    clinic._runner.start(SessionJob(config=config, operator="T-01", subject="P-1"))  # type: ignore[arg-type]
+    name = "calibrations" if step == "calibration" else "parts"
+    visit = Visit(subject="P-1", step=step, running=clinic._runner.handshake, running_step=step, **{name: [folder]})
+    clinic.window.desk.visit = visit
+    clinic.window.look_wanted.emit("dark", "")
+    now = clinic.window
+    assert (getattr(now.visit, name), now.visit.running) == ([folder], visit.running)
+    assert now.running_page is now.page
+    assert now.page.start.isEnabled() is False  # type: ignore[attr-defined]
+    assert clinic._runner._session == {"folder": folder}
+    # The window is closed, and a new program comes before the engine has made its folder.
+    clinic._runner = runner.EngineRunner(place / "runs")
+    again = clinic._make()
+    assert getattr(again.visit, name) == [folder]
+    assert clinic._runner.attach(str(place / "runs" / "run-0.json")) is False
+    # Once it is known that nothing runs, what recorded nothing is no part.
+    once_more = clinic._make()
+    assert getattr(once_more.visit, name) == []
+    for one in (again, once_more):
+        one.leaving = True
+        one.close()
 
 
 def test_what_goes_wrong_while_a_button_is_pressed_is_said_and_handed_on(
