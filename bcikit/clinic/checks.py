@@ -120,6 +120,11 @@ class ArmingChecks(QWidget):
         """True while the idle test runs: what it is made with must not change meanwhile."""
         return self._idle_since is not None
 
+    def end_rest(self) -> None:
+        """Know of no idle test that runs: one that its engine did not end is over with the engine."""
+        self._idle_since = None
+        self.show_state(self._state)
+
     def _begin_test(self) -> None:
         self.testing = True
         self.show_state(self._state)

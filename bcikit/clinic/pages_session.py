@@ -159,6 +159,7 @@ class SessionPage(RunPage):
     def forget_session(self) -> None:
         """Show nothing of the session before."""
         super().forget_session()
+        self.checks.end_rest()
         self.ended = self._guesses = ""
         self._break = False
         self._arms_at = 0.0
@@ -364,6 +365,10 @@ class SessionPage(RunPage):
                 minutes=total.seconds / 60, trials=total.trials, movements=total.moved
             )
         )
+
+    def _over(self) -> None:
+        super()._over()
+        self.checks.end_rest()
 
     def on_result(self, values: dict[str, Any], folder: Path) -> None:
         """Enter the part into the catalogue."""

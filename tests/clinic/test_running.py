@@ -387,6 +387,18 @@ def test_nothing_is_made_easier_while_the_idle_test_runs(make: Callable[..., Any
     assert page.difficulty.isEnabled()
 
 
+def test_an_idle_test_is_over_with_its_engine(make: Callable[..., Any], runner: Runner) -> None:
+    page = make(SessionPage, **STIMULATION)
+    page.begin()
+    state(page, "STANDBY")
+    event(page, "idle-test/start", seconds=60.0)
+    runner.running = False
+    page.take({"type": "failed", "error": "The headset is gone.", "folder": page.visit.parts[0]})
+    page.refresh()
+    assert page.difficulty.isEnabled()
+    assert "– Idle test: comes first" in page.checks.lines.text()
+
+
 def test_who_acknowledges_too_early_keeps_the_reason_and_sees_the_seconds(
     make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
