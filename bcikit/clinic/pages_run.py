@@ -308,7 +308,11 @@ class RunPage(Page):
         if kind == "snapshot":
             self.status.forget()
         elif kind not in ("result", "failed"):
+            state = self.status.state
             self.status.take(message)
+            if kind == "decision" and message.get("past"):
+                # Its verdict names the state it was made in; that of now is told on its own.
+                self.status.state = state
             if self._given and self.status.state not in ("", UNHEARD, *STOPPED):
                 self._given, self._due = "", 0.0
                 self.say("")

@@ -19,6 +19,7 @@ from bcikit.clinic.checks import ArmingChecks
 from bcikit.clinic.moved import follow_visit
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.pages_session import SessionPage
+from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.runner import SessionJob, _as_dicts
 from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, SessionWriter
@@ -560,10 +561,8 @@ def test_a_window_that_joins_after_a_stop_shows_the_state_of_now(
 ) -> None:
     page = make(SessionPage, protocol="action-observation")
     runner.running = page._wants_arm = True
-    decision = Decision(time=1.0, sample=0, classes=("a", "b"), probabilities=(0.7, 0.3), label="a")
     old = "STANDBY" if now == "SAFE_STOP" else "ACTIVE"
-    verdict = Verdict(time=1.0, sample=0, allowed=True, reasons=(), state=old)
-    join(page, StateChanged(state=old), Decided(decision=decision, verdict=verdict), StateChanged(state=now, time=2.0))
+    join(page, StateChanged(state=old), decided(old), StateChanged(state=now, time=2.0))
     assert page.status.state == now
     assert page.acknowledge.isEnabled() == (now == "SAFE_STOP")
     assert bool(runner.did("arm")) == (now == "STANDBY"), "Start was pressed here; a stop takes that back"
@@ -588,6 +587,34 @@ def test_a_reason_that_waits_outlives_a_line_that_was_lost(make: Callable[..., A
     join(page, Streams(), StateChanged(state="SAFE_STOP", rule="A-STOP"))
     event(page, "operator/refused", do="acknowledge", left=4.0, reason="too early")
     assert page.message.text().startswith("▲ Your reason is kept.")
+
+
+def decided(state: str) -> Decided:
+    decision = Decision(time=1.0, sample=0, classes=("a", "b"), probabilities=(0.7, 0.3), label="a")
+    return Decided(decision=decision, verdict=Verdict(time=1.0, sample=0, allowed=True, reasons=(), state=state))
+
+
+def test_the_state_of_a_decision_of_before_is_none_of_now(
+    make: Callable[..., Any], runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, saved = SimpleNamespace(now=10.0), []
+    monkeypatch.setattr(pages_run, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(TrainingRecord, "save", lambda self: saved.append(self))
+    page = make(SessionPage, protocol="action-observation")
+    runner.running = True
+    state(page, "SAFE_STOP")
+    page._acknowledge("cable was loose")
+    event(page, "operator/refused", do="acknowledge", left=4.0, reason="too early")
+    join(page, decided("ACTIVE"), StateChanged(state="SAFE_STOP", rule="A-STOP"))
+    clock.now += 4.0
+    page.refresh()
+    assert [order["reason"] for order in runner.did("acknowledge")] == ["cable was loose"] * 2
+    assert saved == [], "it has not begun anew"
+    # The other way round: a stop that was acknowledged long ago takes no order back.
+    state(page, "STANDBY")
+    page._wants_arm, page._arms_at = True, 1e9
+    join(page, decided("SAFE_STOP"), StateChanged(state="STANDBY", time=2.0))
+    assert page._wants_arm
 
 
 def test_a_snapshot_takes_back_what_was_shown_and_a_late_window_shows_it(
