@@ -139,11 +139,10 @@ class ArmingChecks(QWidget):
         elif name == "idle-test/end":
             self._idle_since = None
             if data.get("complete"):
-                self._visit.idle = {
-                    "activations": int(data["activations"]),
-                    "seconds": float(data["seconds"]),
-                    "of": self._visit.decides,
-                }
+                found = {"activations": int(data["activations"]), "seconds": float(data["seconds"])}
+                # One that is told again was made with what decided then.
+                if not (message.get("past") and found.items() <= self._visit.idle.items()):
+                    self._visit.idle = {**found, "of": self._visit.decides}
         if self.testing and state == "SAFE_STOP":
             self.testing = False
             self._visit.stop_tested = True

@@ -93,6 +93,7 @@ class SessionPage(RunPage):
         self._ordered = False
         self._guesses = ""
         self._taken = 0.0
+        self._told_again = False
         self._arms_at = 0.0
         self._sure: deque[float] = deque(maxlen=400)
         self._still = 0
@@ -235,6 +236,9 @@ class SessionPage(RunPage):
             # What follows tells it anew.
             self._sure.clear()
             self._still = 0
+            # An answer to an order to make it easier may be in there, and it may never have been heard.
+            self._told_again = True
+            self._keep_taken()
         if kind == "state" and past:
             self._take_pause(paused=self.status.paused)
         if kind not in ("result", "failed") and not past:
@@ -289,11 +293,10 @@ class SessionPage(RunPage):
             self._still = 0 if self.counts.moved_in(int(data.get("trial", -1))) else self._still + 1
         if message.get("name") == "therapist/difficulty":
             self._taken = float(data.get("threshold") or self._taken)
+            if self._told_again:
+                self._keep_taken()
         elif message.get("name") == "operator/refused" and data.get("do") == "difficulty" and not past:
-            # The engine goes on with the one before, and so does what is shown and kept.
-            self.visit.difficulty = self._taken
-            self._set_difficulty(round(100 * (self._taken or float(self.visit.settings.get("threshold", 0.7)))))
-            self.changed.emit()
+            self._keep_taken()
         if message.get("name") == "operator/pause" and not past:
             # To arm takes the pause back: an order from before it is none any more.
             self._wants_arm = self._ordered = False
@@ -305,6 +308,13 @@ class SessionPage(RunPage):
             if runs and not past and self.status.state == "STANDBY" and not self._wants_arm:
                 # The gate was shut for the pause between runs.
                 self.go()
+
+    def _keep_taken(self) -> None:
+        """Show and keep the difficulty that the engine goes on with."""
+        if self.visit.difficulty != self._taken:
+            self.visit.difficulty = self._taken
+            self.changed.emit()
+        self._set_difficulty(round(100 * (self._taken or float(self.visit.settings.get("threshold", 0.7)))))
 
     def refresh(self) -> None:
         """Show what came since the last time, and how old it is."""
@@ -453,6 +463,7 @@ class SessionPage(RunPage):
     def _difficulty(self, value: int) -> None:
         self._show_difficulty(value)
         self.visit.difficulty = value / 100
+        self._told_again = False
         if not self.desk.runner.running:
             self._taken = self.visit.difficulty
         self.desk.runner.send("difficulty", value=value / 100)

@@ -529,7 +529,9 @@ def test_a_window_that_joins_shows_what_was_and_does_nothing_because_of_it(
     runner.running = True
     join(page, StateChanged(state="STANDBY", time=0.5), *BEFORE)
     assert runner.orders == [], "nobody pressed anything in this window"
-    assert (page.message.text(), page.visit.difficulty, page.difficulty.value()) == ("", 0.75, 75)
+    assert (page.message.text(), page.visit.difficulty, page.difficulty.value()) == ("", 0.8, 80), (
+        "as the engine has it"
+    )
     assert (page.pause.text(), page.start.text()) == ("Pause", "Go on")
     # The line was lost and came back, and another window has paused meanwhile.
     page._wants_arm = True
@@ -566,6 +568,33 @@ def test_a_window_that_joins_after_a_stop_shows_the_state_of_now(
     assert page.status.state == now
     assert page.acknowledge.isEnabled() == (now == "SAFE_STOP")
     assert bool(runner.did("arm")) == (now == "STANDBY"), "Start was pressed here; a stop takes that back"
+
+
+def test_an_idle_test_that_is_told_again_was_made_with_what_decided_then(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    tested = {"complete": True, "activations": 0, "seconds": 300.0}
+    ended = Happened(event=Event(name="idle-test/end", time=1.0, data=tested))
+    page = make(SessionPage, **STIMULATION, settings={"threshold": 0.7})
+    runner.running = True
+    page.visit.idle = {"activations": 0, "seconds": 300.0, "of": page.visit.decides}
+    page.difficulty.setValue(85)
+    event(page, "therapist/difficulty", threshold=0.85)
+    join(page, StateChanged(state="STANDBY"), ended)
+    page.difficulty.setValue(75)
+    assert page.visit.idle_now, "made with 0.7"
+    # In the line that was lost the engine refused 0.75, and its rest with 0.85 ended.
+    page.visit.idle = {}
+    refused = Happened(event=Event(name="operator/refused", time=0.5, data={"do": "difficulty", "reason": "tested"}))
+    join(page, StateChanged(state="STANDBY"), refused, ended)
+    assert (page.visit.difficulty, page.difficulty.value()) == (0.85, 85)
+    page.difficulty.setValue(75)
+    assert page.visit.idle_now == {}, "0.75 moves more easily than what was tested"
+    # An order on its way when the line came back: its answer counts.
+    join(page, StateChanged(state="STANDBY"))
+    assert page.difficulty.value() == 85
+    event(page, "therapist/difficulty", threshold=0.9)
+    assert (page.visit.difficulty, page.difficulty.value()) == (0.9, 90)
 
 
 def test_who_presses_start_need_not_press_again_when_the_engine_comes_late(
