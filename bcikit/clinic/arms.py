@@ -5,6 +5,7 @@ keyed fingerprint (HMAC-SHA256) for each number; the key lies beside it, for the
 printed when it is made, so that a statistician can show later that it is the same list.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -199,7 +200,11 @@ def arm_settings(visit: Visit) -> dict[str, Any]:
     arm = arm_of(visit.trial)
     chosen: dict[str, Any] = {"arm": arm, "blind": True}
     if arm == "yoked":
-        delays = [row["delays"] for row in _delays(Path(visit.trial["folder"])) if row["protocol"] == visit.protocol]
+        rows = _delays(Path(visit.trial["folder"]))
+        # Rows of before name no protocol; who builds the session sees whether they fit.
+        delays = [row["delays"] for row in rows if row["protocol"] == visit.protocol] or [
+            row["delays"] for row in rows if not row["protocol"]
+        ]
         if not delays:
             raise BciError(untrainable())
         chosen["yoked_delays"] = delays[(int(visit.trial["number"]) - 1) % len(delays)]
@@ -212,24 +217,42 @@ def untrainable() -> str:
 
 
 def keep_delays(visit: Visit, delays: Sequence[float]) -> None:
-    """Keep when the help came in a session whose decoder triggered it: who trains the same may be yoked to it."""
+    """Keep when the help came in a session whose decoder triggered it: who trains the same may be yoked to it.
+
+    Raises
+    ------
+    BciError, OSError
+        If those that are kept cannot be read or written; whatever the arm is.
+    """
     if not visit.trial or not delays:
         return
-    folder = Path(visit.trial["folder"])
-    rows = _delays(folder)
+    path = Path(visit.trial["folder"]) / _DELAYS
+    try:
+        rows = read_json(path)
+    except FileNotFoundError:
+        rows = []
+    except ValueError as error:
+        raise BciError(f"{path} cannot be read, and nothing is written over it: {error}") from None
+    if not isinstance(rows, list):
+        raise BciError(f"{path} is no list of delays, and nothing is written over it.")
     if arm_of(visit.trial) == "contingent":
         rows.append({"protocol": visit.protocol, "delays": [float(one) for one in delays]})
     # Of every arm: a disk that does not take it is noted, and would tell the only arm that writes.
-    write_whole(folder / _DELAYS, json.dumps(rows).encode())
+    write_whole(path, json.dumps(rows).encode())
 
 
 def _delays(folder: Path) -> list[dict[str, Any]]:
-    """Return protocol and delays of each session; of rows of before, which are delays alone, no protocol is known."""
+    """Return protocol and delays of each session that can be read.
+
+    Of rows of before, which are delays alone, no protocol is known.
+    """
     found: list[dict[str, Any]] = []
     try:
-        for row in read_json(folder / _DELAYS):
+        rows = list(read_json(folder / _DELAYS))
+    except (OSError, ValueError, TypeError):
+        return []
+    for row in rows:
+        with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
             named = row if isinstance(row, dict) else {"protocol": "", "delays": row}
             found.append({"protocol": str(named["protocol"]), "delays": [float(one) for one in named["delays"]]})
-    except (OSError, ValueError, TypeError, KeyError, OverflowError):
-        return []
     return found

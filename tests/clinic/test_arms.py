@@ -139,11 +139,24 @@ def test_the_engine_is_told_the_arm_and_who_is_yoked_follows_another_person(tmp_
     # Whatever the paradigm has against an arm is not said; what it has against the settings is.
     kept = tmp_path / arms.FOLDER / "delays.json"
     kept.write_text(json.dumps([[1.0], {"protocol": "motor-imagery-fes", "delays": [7.2]}]), encoding="utf-8")
-    for protocol in ("motor-imagery-fes", "action-observation"):
-        with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
-            settings("yoked", protocol)
+    with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
+        settings("yoked", "motor-imagery-fes")
     with pytest.raises(BciError, match="must be even"):
         settings("yoked", "motor-imagery-fes", trials_per_run=7)
+    assert list(settings("yoked")["yoked_delays"]) == [1.0], "no row is of this protocol, and this one is of any"
+    # A row that cannot be read costs no other one, and no arm writes over what it cannot read.
+    kept.write_text(json.dumps([{"protocol": "action-observation"}, "x", [2.0]]), encoding="utf-8")
+    assert list(settings("yoked")["yoked_delays"]) == [2.0]
+    arms.keep_delays(visit("sham"), [9.0])
+    assert json.loads(kept.read_text(encoding="utf-8"))[1:] == ["x", [2.0]]
+    for damaged in ('[[1.0], [2.0"', "{}"):
+        kept.write_text(damaged, encoding="utf-8")
+        for arm in ("contingent", "sham", "yoked"):
+            with pytest.raises(BciError, match="nothing is written over it"):
+                arms.keep_delays(visit(arm), [1.5])
+        assert kept.read_text(encoding="utf-8") == damaged
+        with pytest.raises(BciError, match=r"^This allocation cannot be trained yet"):
+            settings("yoked")
     # A calibration is the same for all, and so is what is no attempted movement.
     calibration = protocols.build(visit("sham"), folder=str(tmp_path / "s"), settings={}, phase="calibration")
     assert calibration.paradigm.settings.get("arm", "contingent") == "contingent"
