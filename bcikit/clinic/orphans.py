@@ -47,7 +47,8 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
     """Return what a session folder tells of its visit; it has no answers, so that nothing new begins with it."""
     record = TrainingRecord.load(folder)
     visit = Visit(subject=subject, operator=operator, simulated=subject == SIMULATED)
-    for name in _NOTED:
+    # Where nothing is noted yet, not even which list its folder belongs to is.
+    for name in _NOTED if record.started else ():
         setattr(visit, name, getattr(record, name))
     visit.started, visit.model_note = record.started, record.model
     with contextlib.suppress(BciError, OSError, KeyError, TypeError, AttributeError):
@@ -77,8 +78,18 @@ def _together(kept: Visit, told: Visit) -> Visit:
         return told
     # What was chosen says more than what the paradigm was asked for, where nothing is noted.
     chosen = bool(kept.settings) and kept.protocol == told.protocol and not told.started
-    for name in (*_NOTED, "device", "electrodes_for", "protocol", "model", "model_note", "orthosis", "settings"):
-        if getattr(told, name) and not (chosen and name == "settings"):
+    # Without settings it is not known which movements it was.
+    before = kept.trained if kept.settings or kept.protocol != told.protocol else ""
+    kept.protocol = told.protocol
+    if told.settings and not chosen:
+        kept.settings = told.settings
+    if before not in ("", kept.trained):
+        # What was recorded before is of another training, and so is what decided there.
+        kept.change_training(before)
+        kept.take_model("")
+        kept.difficulty = 0.0
+    for name in (*_NOTED, "device", "electrodes_for", "model", "model_note", "orthosis"):
+        if getattr(told, name):
             setattr(kept, name, getattr(told, name))
     return kept
 

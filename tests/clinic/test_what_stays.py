@@ -23,7 +23,7 @@ from bcikit.clinic.record import TrainingRecord
 from bcikit.clinic.report_data import report_data, trend_of
 from bcikit.clinic.strays import enter_strays
 from bcikit.clinic.therapy import done_so_far
-from bcikit.clinic.visit import Visit
+from bcikit.clinic.visit import Training, Visit
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.signal import StreamInfo
 from bcikit.signal.processes import process_mark
@@ -366,6 +366,18 @@ def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_k
     taken = visit_of_engine(tmp_path, kept)
     assert taken is not None
     assert taken.settings == {"runs": 2}
+    # Another training of that visit is put aside, not gone on with.
+    eyes: dict[str, Any] = {"protocol": "eyes-open-closed", "parts": ["/d/A1"], "notes": ["of the eyes"]}
+    kept = Visit(subject="P-017", started=began, difficulty=0.9, model="/d/m", settings={"phases": []}, **eyes)
+    taken = visit_of_engine(tmp_path, kept)
+    assert taken is kept
+    assert (taken.protocol, taken.parts, taken.notes) == ("action-observation", [str(folder)], [])
+    assert taken.others == {"eyes-open-closed": Training(parts=["/d/A1"], notes=["of the eyes"])}
+    assert (taken.difficulty, taken.model) == (0.0, "")
+    kept = Visit(subject="P-017", started=began, protocol="action-observation", parts=["/d/B1"])
+    taken = visit_of_engine(tmp_path, kept)
+    assert taken is not None
+    assert (taken.parts, taken.others) == (["/d/B1", str(folder)], {})
     other = visit_of_engine(tmp_path, Visit(subject="Q-2", started=began))
     assert other is not None
     assert (other.subject, other.started != began, bool(other.started)) == ("P-017", True, True)
