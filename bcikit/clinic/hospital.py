@@ -128,12 +128,16 @@ def _span(record: TrainingRecord) -> tuple[str, str]:
     if not parts:
         return record.started, record.started
     folder, last = parts[-1]
-    began, ended = _began(last, record), last.get("ended")
-    if isinstance(ended, str):
-        return _began(parts[0][1], record), _here(ended)
-    # The engine died: it went on for as long as trials were written down.
-    seconds = counts_of([str(folder)]).part.seconds
-    return _began(parts[0][1], record), (datetime.fromisoformat(began) + timedelta(seconds=seconds)).isoformat()
+    start, began = (datetime.fromisoformat(_began(one, record)).astimezone() for one in (parts[0][1], last))
+    told = last.get("ended")
+    ended = datetime.fromisoformat(told).astimezone() if isinstance(told, str) else None
+    if ended is None or ended < began:
+        # The engine died, or the clock was set back: it went on for as long as trials were written down.
+        ended = began + timedelta(seconds=counts_of([str(folder)]).part.seconds)
+    if ended < start:
+        # Set back between two parts.
+        ended = start + timedelta(seconds=counts_of([str(one) for one, _ in parts]).total.seconds)
+    return start.isoformat(), ended.isoformat()
 
 
 def write_dicom(record: TrainingRecord, folder: Path) -> Path:

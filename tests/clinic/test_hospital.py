@@ -82,9 +82,17 @@ def test_the_time_of_a_training_is_its_own_and_one_that_was_stopped_is_not_compl
             bundle(treatment(ended=ended))
 
 
-@pytest.mark.parametrize("died", [False, True])
+@pytest.mark.parametrize(
+    ("second", "end"),
+    [
+        (("09:58:00", "10:10:00"), "10:10:00"),
+        pytest.param(("09:58:00", ""), "10:00:00", id="the engine died"),
+        pytest.param(("09:58:00", "09:08:00"), "10:00:00", id="the clock was set back in the last part"),
+        pytest.param(("08:58:00", "09:10:00"), "09:44:00", id="the clock was set back between them"),
+    ],
+)
 def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
-    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, died: bool
+    recording: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: tuple[str, str], end: str
 ) -> None:
     from bcikit.clinic import hospital
     from bcikit.clinic.counts import Total
@@ -94,7 +102,7 @@ def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
     from bcikit.recording.header import read_header, write_header
 
     monkeypatch.setattr(hospital, "write_pdf", lambda data, path: path.write_bytes(b"%PDF"))
-    times = (("09:40:00", "09:52:00"), ("09:58:00", "10:10:00"))
+    times = (("09:40:00", "09:52:00"), second)
     for number, (began, ended) in enumerate(times):
         folder = tmp_path / f"part{number}"
         with SessionWriter(folder, info=recording.info) as writer:
@@ -102,7 +110,7 @@ def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
                 data = {"trial": 0, "kind": "feedback"}
                 writer.event(Event(name=name, time=time, sample=0, data=data))
         header = read_header(folder) | {"started": f"2026-11-29T{began}+00:00", "ended": f"2026-11-29T{ended}+00:00"}
-        if died and number == 1:
+        if not ended:
             del header["ended"]
         write_header(folder, header)
     # The headset never came for a third one.
@@ -116,9 +124,9 @@ def test_a_training_begins_with_its_first_part_and_ends_with_its_last(
         data = ReportData(record=record, results=results, total=Total(trials=2, seconds=240.0))
         found = by_kind(json.loads(hospital.write_fhir(data, tmp_path).read_text(encoding="utf-8")))
         told = found["Procedure"]["performedPeriod"]
-        start, end = (datetime.fromisoformat(told[key]).astimezone(UTC) for key in ("start", "end"))
+        start, over = (datetime.fromisoformat(told[key]).astimezone(UTC) for key in ("start", "end"))
         assert f"{start:%H:%M:%S}" == "09:40:00", "not when the patient came"
-        assert f"{end:%H:%M:%S}" == ("10:00:00" if died else "10:10:00")
+        assert f"{over:%H:%M:%S}" == end
         assert found["Procedure"]["status"] == ("completed" if ended == "finished" else "stopped")
 
 
