@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import is_gone, moved_to
-from bcikit.recording.erase import GUARD_LOG
+from bcikit.recording.erase import GUARD_LOG, beside, names_another
 from bcikit.recording.tables_sql import FORMER
 from bcikit.signal import BciError
 
@@ -72,8 +72,8 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     -------
     int, list of str
         How many folders and files went, and which that were entered stay: those that are not here (at another place of
-        the catalogue, on a disk that is not connected), and those that are not this person's alone or not for certain.
-        A person must look.
+        the catalogue, on a disk that is not connected), and those, with what lies beside them, that are not this
+        person's alone or not for certain. A person must look.
 
     Raises
     ------
@@ -87,9 +87,13 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     reason = next(text for text in _REASONS if not any(one.lower() in text for one in codes))
     entered = [one.path for one in catalogue.sessions(code)] + [one.path for one in catalogue.models(code)]
     # Nothing tells of them any more once the entries are erased.
+    near = {path: beside(Path(path)) for path in entered}
     away = [path for path in entered if is_gone(path) and not (moved_to(path, data) or moved_to(path, data, parts=2))]
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
-    left = folders_of(data, codes)
+    named = folders_of(data, codes)
+    # Its name is that of the folder it was rescued from; whose it is, it says itself.
+    theirs = [path for path in named if path.is_dir() and names_another(path, codes)]
+    left = [path for path in named if path not in theirs]
     for path in left:
         if path.is_dir():
             shutil.rmtree(path)
@@ -98,7 +102,10 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     notes = notes_on(data, codes)
     for note in notes:
         note.unlink(missing_ok=True)
-    return gone + len(left) + len(notes), [*away, *(path for path in entered if not is_gone(path))]
+    # A folder of which what was rescued went is at no other place.
+    away = [path for path in away if all(map(Path.exists, near[path]))]
+    stay = [*entered, *(str(path) for found in near.values() for path in found), *map(str, theirs)]
+    return gone + len(left) + len(notes), [*away, *dict.fromkeys(path for path in stay if not is_gone(path))]
 
 
 def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:

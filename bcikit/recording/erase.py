@@ -100,6 +100,11 @@ def subject_of(header: Mapping[str, Any]) -> str:
     return "" if subject in (None, "anonymous") else str(subject)
 
 
+def names_another(folder: Path, codes: Collection[str]) -> bool:
+    """Return whether the header of a session names a person who has none of these codes."""
+    return _person_of(folder) not in (None, "", *codes)
+
+
 def _person_of(folder: Path) -> str | None:
     """Return whom the header of a session names, "" if nobody; None if it cannot be read, or there is none."""
     try:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -495,6 +496,34 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
     assert found(code) == []
     assert not log.exists(), "its name says who, and when"
     assert len(found(f"{code}8")) == others
+
+
+def test_what_was_rescued_and_names_somebody_else_stays_and_is_named(tmp_path: Path) -> None:
+    def recorded(name: str, code: str) -> Path:
+        config = {"session": {"subject": code, "name": "session"}}
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        SessionWriter(tmp_path / name, info=info, config=config, versions={}).close("complete")
+        return (tmp_path / name).resolve()
+
+    first, second, third = (f"P-017-20260105-09000{number}-session" for number in (1, 2, 3))
+    folder, other = recorded(first, "P-017"), recorded(f"{first}-rescued-x1", "P-099")
+    # Of the second only what was rescued is there; the third is at another place.
+    gone, rescued, away = (
+        tmp_path / second,
+        recorded(f"{second}-rescued-x2", "P-017"),
+        recorded(f"disk/{third}", "P-017"),
+    )
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject("P-017")
+        for path in (folder, recorded(second, "P-017"), away):
+            catalogue.add_session("P-017", path, paradigm="motor-imagery")
+        shutil.rmtree(gone)
+        shutil.rmtree(tmp_path / "disk")
+        _, stays = withdraw(catalogue, tmp_path, "P-017")
+    assert not folder.exists()
+    assert not rescued.exists()
+    assert other.exists()
+    assert stays == [str(away.resolve()), str(other)]
 
 
 def test_a_code_that_is_free_again_brings_nothing_of_who_had_it_before(clinic: Clinic, tmp_path: Path) -> None:
