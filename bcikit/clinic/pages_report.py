@@ -179,6 +179,10 @@ class ReportPage(Page):
 
     def _add(self) -> None:
         scale = self.scale.currentText()
+        filled = not self.day.isModified() and self.day.text() != today()
+        if filled:
+            # Nobody typed it: it is that of a score that was looked at, or of yesterday.
+            self.day.setText(today())
         try:
             outcome = self._checked(scale)
             self.desk.catalogue.add_outcome(
@@ -188,7 +192,8 @@ class ReportPage(Page):
             self.say(str(error), "BAD")
             return
         self.value.clear()
-        self.say("")
+        words = tr("Added with the day of today, {day}. For an earlier one type its day.").format(day=today())
+        self.say(words if filled else "", "GOOD")
         self.enter()
 
     def _correct(self, *, remove: bool = False) -> None:

@@ -272,6 +272,31 @@ def test_scores_have_ranges_days_and_corrections(clinic: Callable[..., Any]) -> 
     assert entry.detail["reason"] == "read wrongly"
 
 
+def test_a_score_that_was_looked_at_gives_the_next_one_no_day(clinic: Callable[..., Any]) -> None:
+    person = clinic()
+    person.patient()
+    person.catalogue.add_outcome("P-017", "FMA-UE", 31.0, unit="points", measured="2026-01-05")
+    person.window.show_step("report")
+    page = person.page
+
+    def days() -> list[str]:
+        return sorted(page.scores.item(row, 0).text() for row in range(page.scores.rowCount()))
+
+    person.row(page.scores, 0)
+    assert page.day.text() == "2026-01-05"
+    person.number(page.value, "40")
+    person.click(page.add)
+    assert days() == ["2026-01-05", today()]
+    assert page.message.text() == f"● Added with the day of today, {today()}. For an earlier one type its day."
+    # Who types the day means it, whatever is selected.
+    person.row(page.scores, [page.scores.item(row, 0).text() for row in range(2)].index("2026-01-05"))
+    person.number(page.value, "35")
+    person.type(page.day, "2026-01-05")
+    person.click(page.add)
+    assert days() == ["2026-01-05", "2026-01-05", today()]
+    assert page.message.text() == ""
+
+
 def test_every_scale_has_a_title_in_both_languages(qapp: Any) -> None:
     words.install(qapp, "en")
     assert {name: scale_title(name) for name in SCALES} == {name: scale.name for name, scale in SCALES.items()}
