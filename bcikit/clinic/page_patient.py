@@ -8,7 +8,7 @@ from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.history import history_rows
 from bcikit.clinic.names import code_of, written
 from bcikit.clinic.page_patient_corrections import CorrectionCard
-from bcikit.clinic.strays import strangers
+from bcikit.clinic.strays import claimable, enter_strays, strangers
 from bcikit.clinic.times import local, now
 from bcikit.clinic.visit import Visit
 from bcikit.recording.tables_sql import Subject
@@ -61,6 +61,12 @@ class PatientPage(Page):
         self.history.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self._folders: list[str] = []
         self.open_report = button(tr("Open report"), self._open_report, hint=tr("The report of the session selected"))
+        self._claimable: dict[str, int] = {}
+        self.claim = button(
+            "",
+            self._claim,
+            hint=tr("Where the catalogue was lost, or is an older one; code and year of birth agree"),
+        )
         self.corrections = CorrectionCard(desk)
         self.corrections.done.connect(self._corrected)
         self.confirming = QWidget()
@@ -90,7 +96,9 @@ class PatientPage(Page):
         left, right = QVBoxLayout(), QVBoxLayout()
         left.addWidget(self.operator)
         left.addWidget(card(found, self.people, new, title=tr("Who is it?"), stretch=(0, 1, 0)), 1)
-        right.addWidget(card(self.history, self.open_report, title=tr("Sessions so far"), stretch=(1, 0)), 1)
+        right.addWidget(
+            card(self.history, self.open_report, self.claim, title=tr("Sessions so far"), stretch=(1, 0, 0)), 1
+        )
         right.addWidget(self.corrections)
         columns = QHBoxLayout()
         columns.addLayout(left, 3)
@@ -115,12 +123,13 @@ class PatientPage(Page):
         self.search.clear()
         self._fill()
         select_key(self.people, self.visit.subject)
-        self._show_chosen()
+        self._look_for_claimable()
         found = strangers(self.desk.catalogue, self.desk.data)
         if found:
             words = tr(
-                "Recordings of somebody else who had the code of a patient before are entered for nobody (recorded "
-                "before the code was entered, or of another year of birth). Look at them: {paths}"
+                "Recordings that may be of somebody else who had the code of a patient before are entered for nobody "
+                "(recorded before the code was entered, or of another year of birth). Where they are the patient's, "
+                "choose the patient and say so. Look at them: {paths}"
             )
             self.say(words.format(paths=", ".join(map(str, found))), "WARN")
 
@@ -143,7 +152,30 @@ class PatientPage(Page):
         self._folders = [row.folder for row in rows]
         fill_table(self.history, [list(row.cells) for row in rows])
         self.open_report.setEnabled(bool(rows))
+        count = self._claimable.get(code, 0)
+        words = tr("They are this patient's ({count})").format(count=count)
+        self.claim.setText(words)
+        self.claim.setAccessibleName(words)
+        self.claim.setVisible(count > 0)
         self.corrections.show_person(code)
+
+    def _look_for_claimable(self) -> None:
+        found = claimable(self.desk.catalogue, self.desk.data)
+        self._claimable = {code: len(folders) for code, folders in found.items()}
+        self._show_chosen()
+
+    def _claim(self) -> None:
+        """Enter for the patient chosen what was recorded under the code before it was entered."""
+        if self.desk.runner.running:
+            self.say(tr("A session is running. Stop it first."), "WARN")
+            return
+        code, planned = self.chosen, self._claimable.get(self.chosen, 0)
+        entered = enter_strays(self.desk.catalogue, self.desk.data, claimed=code)
+        self._fill()
+        self._look_for_claimable()
+        words = tr("{count} of {planned} recordings are entered for {code}.")
+        whole = len(entered) >= planned
+        self.say(words.format(count=len(entered), planned=planned, code=code), "GOOD" if whole else "BAD")
 
     def _open_report(self) -> None:
         rows = sorted({index.row() for index in self.history.selectedIndexes()}) or [0]
@@ -166,6 +198,7 @@ class PatientPage(Page):
         self.search.clear()
         self._fill()
         select_key(self.people, person.code)
+        self._look_for_claimable()
         self.code.clear()
         self.year.clear()
         self.side.setCurrentIndex(0)

@@ -18,10 +18,10 @@ from bcikit.session.desynchronisation import reactions
 from bcikit.signal import BciError, RecordingError
 
 
-def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
+def enter_strays(catalogue: Catalogue, data: Path, *, claimed: str = "") -> list[Path]:
     """Enter training folders of known patients that are not in the catalogue, and return them.
 
-    A folder whose recording was cut off is recovered first, so that it can be read. What is of somebody who had the
+    A folder whose recording was cut off is recovered first, so that it can be read. What may be of somebody who had the
     code before (`strangers`) is left as it is.
 
     Parameters
@@ -30,12 +30,14 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
         Persons and sessions.
     data : Path
         Where the session folders are; no engine may be writing there.
+    claimed : str
+        Code of a patient of whom a person said that what is `claimable` is theirs.
     """
     entered = []
     for stray in _strays(catalogue, data):
         folder, header = stray.folder, stray.header
         with contextlib.suppress(BciError, OSError, ValueError):
-            if not stray.theirs:
+            if not (stray.theirs or (stray.agrees and stray.owner.code == claimed)):
                 continue
             if not (folder / RESULT).is_file() and header.get("status") not in ("complete", "failed"):
                 recover(folder)
@@ -57,20 +59,40 @@ def enter_strays(catalogue: Catalogue, data: Path) -> list[Path]:
 
 
 def strangers(catalogue: Catalogue, data: Path) -> list[Path]:
-    """Return training folders that bear the code of a patient and are those of somebody who had it before."""
+    """Return training folders that bear the code of a patient and may be those of somebody who had it before."""
+    return [stray.folder for stray in _not_theirs(catalogue, data)]
+
+
+def claimable(catalogue: Catalogue, data: Path) -> dict[str, list[Path]]:
+    """Return by patient which of the `strangers` have the patient's year of birth: a person may know whose they are.
+
+    The catalogue may have been lost and its patients entered again, or be a backup of before they were entered.
+    """
+    found: dict[str, list[Path]] = {}
+    for stray in _not_theirs(catalogue, data):
+        if stray.agrees:
+            found.setdefault(stray.owner.code, []).append(stray.folder)
+    return found
+
+
+def _not_theirs(catalogue: Catalogue, data: Path) -> list["_Stray"]:
     with contextlib.suppress(OSError):
         # A disk that is gone for a moment closes no page.
-        return [stray.folder for stray in _strays(catalogue, data) if not stray.theirs]
+        return [stray for stray in _strays(catalogue, data) if not stray.theirs]
     return []
 
 
 class _Stray(NamedTuple):
-    """A training folder that is not entered, and who has its code now; `theirs`: it can be of that person."""
+    """A training folder that is not entered, and who has its code now.
+
+    `theirs`: it can be of nobody else; `agrees`: the year of birth that was recorded is the one on file.
+    """
 
     folder: Path
     header: dict[str, Any]
     owner: Subject
     theirs: bool
+    agrees: bool
 
 
 def _strays(catalogue: Catalogue, data: Path) -> Iterator[_Stray]:
@@ -91,12 +113,13 @@ def _strays(catalogue: Catalogue, data: Path) -> Iterator[_Stray]:
             if owner is None or owner.code == SIMULATED or session.get("name") != "session":
                 continue
             if (folder.name, started) not in originals:
-                yield _Stray(folder, header, owner, _can_be_of(owner, started, folder))
+                born = TrainingRecord.load(folder).birth_year
+                agrees = born is not None and born == owner.birth_year
+                yield _Stray(folder, header, owner, _can_be_of(owner, started, born), agrees)
 
 
-def _can_be_of(person: Subject, started: str, folder: Path) -> bool:
+def _can_be_of(person: Subject, started: str, born: int | None) -> bool:
     """Return whether a training under a code of a person is theirs: a code is free again once its person is erased."""
-    born = TrainingRecord.load(folder).birth_year
     if born is not None and person.birth_year not in (None, born):
         return False
     # The other one of two entries that were joined may be older than the one that was kept.

@@ -498,6 +498,43 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
     assert len(found(f"{code}8")) == others
 
 
+def test_a_patient_who_is_entered_again_gets_the_recordings_where_somebody_says_so(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    def trained(code: str, born: int) -> Path:
+        folder = tmp_path / f"{code}-20260105-090000-session"
+        session = {"subject": code, "name": "session"}
+        config = {"session": session, "paradigm": {"name": "motor-imagery"}, "source": {"address": "lsl:name=x"}}
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        SessionWriter(folder, info=info, config=config, versions={}).close("complete")
+        TrainingRecord(subject=code, birth_year=born, parts=[str(folder)]).save()
+        header = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+        header["started"] = "2026-01-05T09:00:00+00:00"
+        (folder / "session.json").write_text(json.dumps(header), encoding="utf-8")
+        return folder.resolve()
+
+    # The catalogue was lost, and is a new one.
+    theirs, others = trained("P-017", 1961), trained("P-018", 1940)
+    person = clinic()
+    page = person.page
+    assert not page.claim.isVisible()
+    person.add("P-017", "1961")
+    assert page.claim.text() == "They are this patient's (1)"
+    person.add("P-018", "1985")
+    assert not page.claim.isVisible(), "another year of birth is another person"
+    person.window.show_step("patient")
+    assert "may be of somebody else" in page.message.text()
+    assert person.catalogue.sessions() == []
+    person.choose("P-017")
+    person.click(page.claim)
+    assert [(one.path, page.message.text()) for one in person.catalogue.sessions()] == [
+        (str(theirs), "● 1 of 1 recordings are entered for P-017.")
+    ]
+    assert not page.claim.isVisible()
+    assert page.history.rowCount() == 1
+    assert strangers(person.catalogue, tmp_path) == [tmp_path / others.name]
+
+
 def test_what_was_rescued_and_names_somebody_else_stays_and_is_named(tmp_path: Path) -> None:
     def recorded(name: str, code: str) -> Path:
         config = {"session": {"subject": code, "name": "session"}}
