@@ -1,5 +1,7 @@
 """The clinic's program: it opens, keeps its folder to itself, changes its look, and tells what goes wrong."""
 
+import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +18,7 @@ from bcikit.clinic.trouble import tell_trouble
 from bcikit.clinic.visit import Visit
 from bcikit.clinic.window import ClinicWindow
 from bcikit.signal import BciError
+from bcikit.signal.processes import process_mark
 
 
 @pytest.fixture
@@ -135,12 +138,24 @@ def test_an_engine_that_has_said_nothing_yet_keeps_its_place_in_the_visit(
     # The window is closed, and a new program comes before the engine has made its folder.
     clinic._runner = runner.EngineRunner(place / "runs")
     again = clinic._make()
-    assert getattr(again.visit, name) == [folder]
+    assert (getattr(again.visit, name), again.visit.running) == ([folder], "")
+    # It begins after all, and can be stopped.
+    monkeypatch.setattr(runner.EngineRunner, "_connect", lambda self: None)
+    control = {"pid": os.getpid(), "mark": process_mark(os.getpid()), "control": {}, "folder": folder}
+    Path(visit.running).write_text(json.dumps(control), encoding="utf-8")
+    again.tick()
+    assert (getattr(again.visit, name), again.visit.running) == ([folder], visit.running)
+    assert again.running_page is again.page
+    assert again.space_stops()
+    Path(visit.running).unlink()
+    clinic._runner = runner.EngineRunner(place / "runs")
+    later = clinic._make()
+    assert getattr(later.visit, name) == [folder], "it may still begin"
     assert clinic._runner.attach(str(place / "runs" / "run-0.json")) is False
     # Once it is known that nothing runs, what recorded nothing is no part.
     once_more = clinic._make()
     assert getattr(once_more.visit, name) == []
-    for one in (again, once_more):
+    for one in (again, later, once_more):
         one.leaving = True
         one.close()
 
