@@ -295,8 +295,10 @@ class SessionPage(RunPage):
             self._taken = float(data.get("threshold") or self._taken)
             if self._told_again:
                 self._keep_taken()
-        elif message.get("name") == "operator/refused" and data.get("do") == "difficulty" and not past:
-            self._keep_taken()
+        elif message.get("name") == "operator/refused" and data.get("do") == "difficulty":
+            self._taken = float(data.get("threshold") or self._taken)
+            if self._told_again or not past:
+                self._keep_taken()
         if message.get("name") == "operator/pause" and not past:
             # To arm takes the pause back: an order from before it is none any more.
             self._wants_arm = self._ordered = False

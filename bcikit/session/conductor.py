@@ -409,7 +409,10 @@ class Conductor:
             events = self.paradigm.on_operator(do, sample, self._time, **values)
         except Exception as error:  # noqa: BLE001 - an order must not end the session
             reason = str(error) if isinstance(error, BciError) else f"{type(error).__name__}: {error}"
-            self._emit(self._event("operator/refused", {"do": do, "reason": reason}))
+            threshold = getattr(self.paradigm, "threshold", None) if do == "difficulty" else None
+            # What goes on instead, for a window that has not heard of it.
+            kept = {} if threshold is None else {"threshold": threshold}
+            self._emit(self._event("operator/refused", {"do": do, "reason": reason, **kept}))
             return
         for event in events:
             found = self._in_source(event)

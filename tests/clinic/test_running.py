@@ -370,7 +370,7 @@ def test_pause_notes_and_difficulty_go_to_the_engine(make: Callable[..., Any], r
     event(page, "therapist/difficulty", threshold=0.8)
     # An easier one than was tested is refused: what is shown and kept is what the engine goes on with.
     page.difficulty.setValue(70)
-    event(page, "operator/refused", do="difficulty", reason="the idle test was made with a threshold of 0.8")
+    event(page, "operator/refused", do="difficulty", reason="the idle test was made with 0.8", threshold=0.8)
     assert (page.difficulty.value(), page.visit.difficulty) == (80, 0.8)
     assert page.difficulty_label.text() == "Difficulty: 80 % sure"
     assert runner.did("difficulty")[-1] == {"value": 0.7}, "nothing more is ordered"
@@ -595,6 +595,17 @@ def test_an_idle_test_that_is_told_again_was_made_with_what_decided_then(
     assert page.difficulty.value() == 85
     event(page, "therapist/difficulty", threshold=0.9)
     assert (page.visit.difficulty, page.difficulty.value()) == (0.9, 90)
+
+
+def test_a_window_that_never_heard_of_it_takes_the_difficulty_that_goes_on(
+    make: Callable[..., Any], runner: Runner
+) -> None:
+    page = make(SessionPage, **STIMULATION, settings={"threshold": 0.7})
+    runner.running = True
+    page.visit.difficulty = 0.75
+    told = {"do": "difficulty", "reason": "tested", "threshold": 0.85}
+    join(page, StateChanged(state="STANDBY"), Happened(event=Event(name="operator/refused", time=0.5, data=told)))
+    assert (page.visit.difficulty, page.difficulty.value()) == (0.85, 85)
 
 
 def test_who_presses_start_need_not_press_again_when_the_engine_comes_late(

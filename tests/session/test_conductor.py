@@ -16,7 +16,7 @@ from bcikit.session.earlier import FOLLOWS, TAKES_BACK, Earlier
 from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.planning import plan
-from bcikit.signal import ArgumentError, Decision, Event
+from bcikit.signal import ArgumentError, BciError, Decision, Event
 from bcikit.signal.messages import Alarmed, Happened, Message, StateChanged
 
 QUICK: dict[str, Any] = {
@@ -519,6 +519,20 @@ def test_a_pause_of_a_session_that_nobody_attends_is_no_flicker(led) -> None:
     session.go(3.0)
     assert dose.session_s == pytest.approx(1.0, abs=0.2)
     assert session.heard.states[-1] == "ACTIVE"
+
+
+def test_a_difficulty_that_is_refused_is_told_with_the_one_that_goes_on(led, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BciError("the idle test was made with 0.8")
+
+    session = led()
+    session.go(1.0)
+    monkeypatch.setattr(session.conductor.paradigm, "threshold", 0.8, raising=False)
+    monkeypatch.setattr(session.conductor.paradigm, "on_operator", refuse)
+    session.order("difficulty", value=0.7)
+    session.order("skip")
+    first, second = session.heard.named("operator/refused")
+    assert (first["do"], first["threshold"], "threshold" in second) == ("difficulty", 0.8, False)
 
 
 def test_a_trial_that_is_stopped_twice_is_done_again_once(led) -> None:
