@@ -121,9 +121,11 @@ class Marking:
             return
         stop = item.time + item.duration
         if what != "deleted" and stop >= tap.begins:
-            start = max(item.time, tap.begins)
+            if item.time < tap.begins:
+                # What reaches into it begins with it; all else stays as it was said, to the last digit.
+                item = replace(item, time=tap.begins, duration=stop - tap.begins)
             self._recorded.add(item.key)
-            tap.events([_version(replace(item, time=start, duration=stop - start), what)])
+            tap.events([_version(item, what)])
         elif item.key in self._recorded:
             self._recorded.discard(item.key)
             tap.events([_version(item, "deleted")])
