@@ -768,14 +768,17 @@ class Conductor:
             self._tell(Sent(command=shortened(command, self.safety.settings)))
 
     def _emit(self, event: Event) -> None:
-        if self._judged_by is not None:
-            # What flickered in a recording was seen.
-            pass
-        elif event.name == "stimulus/flicker" and (self.flips.unfit or not self.safety.stimulus(self.now, on=True)):
+        # What flickered in a recording that is evaluated was seen.
+        drawn = self._judged_by is None
+        if drawn and event.name == "stimulus/off":
+            self.safety.stimulus(self.now, on=False)
+        elif (
+            drawn
+            and event.name == "stimulus/flicker"
+            and (self.flips.unfit or not self.safety.stimulus(self.now, on=True))
+        ):
             # Whoever draws shows mid-grey: the state does not allow flicker, or its dose is used up.
             event = replace(event, name=REFUSED)
-        elif event.name == "stimulus/off":
-            self.safety.stimulus(self.now, on=False)
         scene, shown = self._director.on_event(event)
         self.flips.plan(event, scene=scene is not None)
         if shown:

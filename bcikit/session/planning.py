@@ -509,7 +509,7 @@ class _Planner:
 
     def _check_channel(self, paradigm: Paradigm | None) -> None:
         """Refuse a channel of the stimulator that is not there; its driver would refuse the first stimulation."""
-        assist: Any = getattr(getattr(paradigm, "settings", None), "assist", None)
+        assist = _assist_of(paradigm)
         if getattr(assist, "command", "") != "stimulate":
             return
         from bcikit.outputs.guard import GuardOutput
@@ -527,7 +527,7 @@ class _Planner:
 
     def _check_length(self, paradigm: Paradigm | None, gate: GateSettings | None) -> None:
         """Refuse help that the gate would cut: the dose and the timing of the trial go by what was asked for."""
-        assist: Any = getattr(getattr(paradigm, "settings", None), "assist", None)
+        assist = _assist_of(paradigm)
         seconds = getattr(assist, "seconds", None)
         if gate is not None and isinstance(seconds, int | float) and seconds > gate.action_max_s:
             self.problems.append(
@@ -757,6 +757,11 @@ def _is_same(first: str, second: str) -> bool:
         return first == second or Address.parse(first) == Address.parse(second)
     except ArgumentError:
         return False
+
+
+def _assist_of(paradigm: Paradigm | None) -> Any:
+    """Return the help that the settings of a paradigm ask for; None where there is none."""
+    return getattr(getattr(paradigm, "settings", None), "assist", None)
 
 
 def _can_touch(address: str) -> bool:

@@ -59,6 +59,16 @@ def unity(tmp_path_factory):
     return compiled(tmp_path_factory.mktemp("unity"), "Stage.exe", *clients, *scripts, *here)
 
 
+def presented(folder, name, text):
+    """Return what a program of a presenter says."""
+    source = folder / f"{name}.cs"
+    source.write_text(text, encoding="utf-8")
+    program = compiled(folder, f"{name}.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
+    done = subprocess.run(["mono", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @contextmanager
 def running(program, *arguments):
     process = subprocess.Popen(
@@ -488,12 +498,8 @@ public static class TooLow
 
 
 def test_after_a_rate_that_was_measured_too_low_nothing_is_shown_early(tmp_path):
-    source = tmp_path / "TooLow.cs"
-    source.write_text(TOO_LOW, encoding="utf-8")
-    program = compiled(tmp_path, "TooLow.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
-    done = subprocess.run(["mono", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == pytest.approx(0.1, abs=1 / 60)
+    said = presented(tmp_path, "TooLow", TOO_LOW)
+    assert float(said) == pytest.approx(0.1, abs=1 / 60)
 
 
 BACK = """
@@ -535,12 +541,8 @@ public static class Back
 
 
 def test_a_scene_that_outlives_its_host_shows_by_the_clock_of_the_next_one(tmp_path):
-    source = tmp_path / "Back.cs"
-    source.write_text(BACK, encoding="utf-8")
-    program = compiled(tmp_path, "Back.exe", CLIENT.with_name("BcikitPresenter.cs"), source)
-    done = subprocess.run(["mono", program], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert [float(line) for line in done.stdout.split()] == pytest.approx([0.1] * 27, abs=1.01 / 60)
+    said = presented(tmp_path, "Back", BACK)
+    assert [float(line) for line in said.split()] == pytest.approx([0.1] * 27, abs=1.01 / 60)
 
 
 def test_a_rate_that_is_measured_anew_changes_no_flicker_and_lets_it_end_in_time(tmp_path):

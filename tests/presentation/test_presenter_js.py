@@ -45,6 +45,14 @@ console.log(JSON.stringify({ flips, seen, dropped: presenter.dropped }));
 """
 
 
+def node(script):
+    """Return what a script of Node that imports the page's modules says, as JSON."""
+    command = ["node", "--input-type=module", "-e", script % WEB.as_posix()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def both(messages, frames, refresh=60.0):
     """Return what each presenter shows in each frame, and the flips of each."""
     asked = json.dumps({"messages": messages, "frames": frames, "refresh": refresh})
@@ -393,10 +401,7 @@ console.log(JSON.stringify(blocks));
 
 
 def test_the_dark_time_between_two_flickers_is_no_dropped_frame():
-    command = ["node", "--input-type=module", "-e", BLOCKS % WEB.as_posix()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    blocks = json.loads(done.stdout)
+    blocks = node(BLOCKS)
     times = np.concatenate([block["times"] for block in blocks])
     # Each flicker to its end, and nothing of the time between.
     assert len(times) == pytest.approx(60 * (2.2 + 4.0), abs=3)
@@ -422,9 +427,6 @@ console.log(JSON.stringify(said));
 
 
 def test_a_scene_that_joins_again_says_again_what_screen_it_is():
-    command = ["node", "--input-type=module", "-e", JOINED % WEB.as_posix()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+    said = node(JOINED)
     assert [(one["type"], one["client"], one["first"]) for one in said] == [("hello", "scene", True)] * 2
     assert [one["refresh"] for one in said] == pytest.approx([60.0, 60.0])

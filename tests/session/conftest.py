@@ -1,10 +1,13 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bcikit.session import SessionConfig, planning, shipped_config
+from bcikit.session.conductor import Conductor
+from bcikit.session.earlier import Earlier
 
 SHORT = {
     "calibration_runs": 1,
@@ -64,3 +67,17 @@ def short_config(tmp_path: Path):
         return config.model_copy(update={"recording": recording, "source": source, **changes})
 
     return make
+
+
+@pytest.fixture
+def deciding_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[None]]:
+    """Return what lets sessions that begin within it decide as an older version did (see `Earlier`)."""
+
+    @contextmanager
+    def deciding(**otherwise: bool) -> Iterator[None]:
+        then = Earlier(**otherwise)
+        with monkeypatch.context() as patch:
+            patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+            yield
+
+    return deciding

@@ -1,5 +1,6 @@
 """A profile that can touch a person comes to act by what the session itself measures; a replay measures the same."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,9 @@ from bcikit.decoding import Model
 from bcikit.recording import read_session
 from bcikit.safety.arming import ArmRequest
 from bcikit.safety.consent import Screening
-from bcikit.session import Engine, Listener, planning, shipped_config
-from bcikit.session.conductor import Conductor
+from bcikit.session import Engine, Listener, shipped_config
 from bcikit.session.config import ArmingSection
 from bcikit.session.decoder_settings import StopSection
-from bcikit.session.earlier import Earlier
 from bcikit.session.repeat import replay
 from bcikit.signal import Decision, Event
 from bcikit.signal.messages import Happened, Message, Raw, Sent, StateChanged
@@ -142,7 +141,7 @@ def hesitant(model: Model, window: Any, *, now: float | None = None) -> Decision
 
 @pytest.mark.parametrize("older", [False, True])
 def test_what_decides_in_a_run_decides_in_the_idle_test(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deciding_as: Callable[..., Any], *, older: bool
 ) -> None:
     """And what an older version recorded, which judged single windows, is replayed as it was decided."""
     monkeypatch.setattr(Model, "decide", hesitant)
@@ -155,9 +154,7 @@ def test_what_decides_in_a_run_decides_in_the_idle_test(
             "recording": config.recording.model_copy(update={"folder": str(tmp_path / "s")}),
         }
     )
-    then = Earlier(single_windows=older)
-    with monkeypatch.context() as patch:
-        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+    with deciding_as(single_windows=older):
         values = Engine(config, limit=120.0).run().values
     assert values["idle_test"]["seconds"] == pytest.approx(12.0, abs=0.5)
     # Three attempts of four seconds, in each of which the evidence comes to 0.8.

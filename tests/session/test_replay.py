@@ -1,7 +1,9 @@
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from typer.testing import CliRunner
 
 from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, find_session, read_session, recover
-from bcikit.session import Engine, Listener, planning
-from bcikit.session.conductor import RULES, Conductor
+from bcikit.session import Engine, Listener
+from bcikit.session.conductor import RULES
 from bcikit.session.config import config_from
 from bcikit.session.earlier import Earlier
 from bcikit.session.repeat import compare, replay
@@ -109,7 +111,7 @@ def test_compare_names_what_is_missing(session: Path) -> None:
 
 @pytest.mark.parametrize("older", [False, True])
 def test_cues_of_a_pause_are_replayed_as_they_were_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+    tmp_path: Path, deciding_as: Callable[..., Any], *, older: bool
 ) -> None:
     """An older version ran them once the protocol went on, on the EEG of another time."""
 
@@ -142,9 +144,7 @@ def test_cues_of_a_pause_are_replayed_as_they_were_taken(
         }
     )
     listener = Pauses()
-    with monkeypatch.context() as patch:
-        then = Earlier(late_cues=older)
-        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+    with deciding_as(late_cues=older):
         recording = Recording.from_arrays(info, data, events=cues)
         listener.engine = engine = Engine(config, source=recording, listeners=[listener])
         values = engine.run().values
@@ -158,7 +158,7 @@ def test_cues_of_a_pause_are_replayed_as_they_were_taken(
 
 @pytest.mark.parametrize("older", [False, True])
 def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+    tmp_path: Path, deciding_as: Callable[..., Any], *, older: bool
 ) -> None:
     """In an older version it moved the threshold, which each decision holds."""
 
@@ -185,9 +185,7 @@ def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
         }
     )
     listener = Helps()
-    with monkeypatch.context() as patch:
-        then = Earlier(all_grade=older)
-        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+    with deciding_as(all_grade=older):
         listener.engine = engine = Engine(config, source=Recording.from_arrays(info, data), listeners=[listener])
         details = engine.run().values["details"]
     assert details["n_left_out"] >= 6
@@ -200,7 +198,7 @@ def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
 
 @pytest.mark.parametrize("older", [False, True])
 def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, older: bool
+    tmp_path: Path, deciding_as: Callable[..., Any], *, older: bool
 ) -> None:
     """In an older version it went on after the pause, and its dose through it."""
 
@@ -246,9 +244,7 @@ def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
         }
     )
     listener = Coughs()
-    with monkeypatch.context() as patch:
-        then = Earlier(flickers_on=older)
-        patch.setattr(planning, "Conductor", lambda **parts: Conductor(**{**parts, "earlier": then}))
+    with deciding_as(flickers_on=older):
         source = Recording.from_arrays(info, data)
         listener.engine = engine = Engine(config, source=source, operator="T-01", listeners=[listener])
         values = engine.run().values

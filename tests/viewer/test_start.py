@@ -352,15 +352,21 @@ def test_a_montage_of_a_file_is_offered_from_then_on_and_a_wrong_one_is_said(
     assert panel.montage_choice.currentText() == "mine"
 
 
-# ---- record ----------------------------------------------------------------------------------------------------------
-def test_the_button_records_what_is_looked_at_and_says_where(
-    qtbot, dark: Theme, info: StreamInfo, chunks: Callable[..., list[Chunk]], tmp_path: Path
-) -> None:
-    # Never started: the test hands over what would come.
+@pytest.fixture
+def live(qtbot, dark: Theme, info: StreamInfo) -> tuple[StreamReader, ViewerWindow]:
+    """Return a window over a live stream, which is never started: the test hands over what would come."""
     reader = StreamReader(lambda: open_source("sim:motor-imagery"))
     reader.info = info
     window = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
     qtbot.addWidget(window)
+    return reader, window
+
+
+# ---- record ----------------------------------------------------------------------------------------------------------
+def test_the_button_records_what_is_looked_at_and_says_where(
+    qtbot, live: tuple[StreamReader, ViewerWindow], dark: Theme, chunks: Callable[..., list[Chunk]], tmp_path: Path
+) -> None:
+    reader, window = live
     recorder = window.recording
     recorder.folder = tmp_path / "recordings"
     (tmp_path / "recordings").write_text("in the way")
@@ -387,12 +393,9 @@ def test_the_button_records_what_is_looked_at_and_says_where(
 
 
 def test_a_recording_has_the_annotations_that_reach_into_its_time_and_the_list_tells_of_the_others(
-    qtbot, dark: Theme, info: StreamInfo, chunks: Callable[..., list[Chunk]], tmp_path: Path
+    qtbot, live: tuple[StreamReader, ViewerWindow], dark: Theme, chunks: Callable[..., list[Chunk]], tmp_path: Path
 ) -> None:
-    reader = StreamReader(lambda: open_source("sim:motor-imagery"))
-    reader.info = info
-    window = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
-    qtbot.addWidget(window)
+    reader, window = live
     items, state = window.marking.items, window.marking.panel.state
     over = items.add(Annotation(time=40.0, duration=3.0, kind="movement"))
     span = items.add(Annotation(time=99.0, duration=1.5, text="eyes closed", channel="C3"))
