@@ -298,7 +298,7 @@ class Rehabilitation(TrialParadigm):
             if wanted < self._tested:
                 raise BciError(
                     f"the idle test was made with a threshold of {self._tested:g}; a lower one ({wanted:g}) needs "
-                    "another idle test"
+                    "another idle test, in a session that begins with it"
                 )
             self.threshold = min(max(wanted, low), high)
             said["threshold"] = self.threshold
@@ -309,6 +309,10 @@ class Rehabilitation(TrialParadigm):
             if trial.seconds is None:
                 trial.data["override"] = "assist" if self._help else "hold"
         elif trial is not None and action == "skip":
+            if trial.interrupted and self._queue[:1] == [trial.label]:
+                # A pause cut it off, to be done again: who skips it then does not want it again.
+                self._queue.pop(0)
+                trial.interrupted = False
             if trial.seconds is None:
                 trial.data["skipped"] = True
             self.cut_off(trial, sample + 1)

@@ -60,6 +60,7 @@ class Lateness:
         self._late: dict[tuple[str, int], float] = {}
         self._locked: dict[int, float] = {}
         self._told = False
+        self._too_late: set[str] = set()
         self.corrections: dict[str, float] = {}
 
     @classmethod
@@ -78,9 +79,14 @@ class Lateness:
         ----------
         message : mapping
             "hello" with ``refresh`` (Hz) and ``correction`` (s from the flip to the light), "flip" with ``name``,
-            ``sample``, ``time`` and ``shown`` (s); both with ``client``.
+            ``sample``, ``time`` and ``shown`` (s); both with ``client``. What a client shows that said hello with
+            ``too_late`` was not waited for, and moves nothing.
         """
         client = str(message.get("client", ""))
+        if message["type"] == "hello":
+            (self._too_late.add if message.get("too_late") else self._too_late.discard)(client)
+        if client in self._too_late:
+            return None
         if message["type"] == "hello":
             self._told = self._told or message.get("refresh") is not None
             self.corrections[client] = float(message.get("correction", 0.0))

@@ -23,7 +23,7 @@ from bcikit.safety.idle import IdleTest
 from bcikit.safety.machine import LATCHED
 from bcikit.safety.person import drowsiness
 from bcikit.session.command_life import shortened
-from bcikit.session.earlier import AS_IN_RUN, DROPPED, FOLLOWS, GOOD_ONLY, STILL_AT, TAKES_BACK, Earlier
+from bcikit.session.earlier import AS_IN_RUN, DROPPED, FOLLOWS, GOOD_ONLY, OWN, STILL_AT, TAKES_BACK, Earlier
 from bcikit.session.flips import HOLD, Flips, SampleTimes
 from bcikit.session.following import Follower
 from bcikit.session.idle_block import KIND, IdleBlock
@@ -59,7 +59,7 @@ from bcikit.signal.messages import (
     StateChanged,
 )
 
-RULES = "2"
+RULES = "3"
 """Number of the rules by which a session is decided. It grows where the same recording gives other decisions or
 verdicts and no `Earlier` knows how it was: then a replay that differs says why."""
 
@@ -282,7 +282,8 @@ class Conductor:
             `bcikit.session.orders`), "load" (``share`` of the time that processing took), "finding" (of a
             monitor outside the signal: ``rule``, ``severity``, ``value``, ``limit``, ``hold``), "battery"
             (``percent``), "buffer" (``fill`` of the driver's, 0 to 1), "impedance" (``ohms`` by channel), "backlog"
-            (the next chunk was taken while nobody was shown anything; ``seconds`` late), "screen" (what a renderer
+            (the next chunk was taken while nobody was shown anything; ``seconds`` late, 0 for the first that was not),
+            "screen" (what a renderer
             reports, see `bcikit.session.flips`), "marker" (of a page: ``name``, and ``t`` in s on the host clock).
         values : mapping
             Ready for JSON.
@@ -332,6 +333,10 @@ class Conductor:
         self.safety.watch.on_impedance(values["ohms"])
 
     def _take_backlog(self, values: Mapping[str, Any]) -> None:
+        if not values["seconds"]:
+            # Cues of the chunk that comes now are of now.
+            self._still.end("backlog", self._sample + 1)
+            return
         if not self._still.because_of("backlog"):
             self._emit(self._event("session/backlog", dict(values)))
         self._late = True
@@ -344,7 +349,11 @@ class Conductor:
         if event.name == EYES_CLOSED and self.safety.watch.dose.running:
             # Behind closed lids all of the retina sees the flicker.
             self.safety.report("ST-EYES", Severity.FAULT, self.now, value="closed", limit="open", hold_s=EYES_SECONDS)
-        self._emit(event)
+        if event.source in OWN:
+            # Of a session that is played, or a page that says so: nothing of this session said it.
+            event = replace(event, source=f"source/{event.source}")
+        # It steers, shows and teaches nothing by its name alone; a paradigm that heeds it makes events of its own.
+        self._tell(Happened(event=event))
         heard = self._grid.event(event)
         if self._still.covers(heard.sample) and not self._earlier.late_cues:
             # The samples that it is about will be none of the protocol's.
@@ -406,6 +415,8 @@ class Conductor:
         stands = bool(self._still) and not (do == "skip" and self._earlier.skips_ahead)
         sample = max(self._still.seen, 0) if stands else self._sample - self._still.skew
         try:
+            if do == "difficulty" and self.idle.running:
+                raise SafetyError("the idle test is on, and speaks of one difficulty")
             events = self.paradigm.on_operator(do, sample, self._time, **values)
         except Exception as error:  # noqa: BLE001 - an order must not end the session
             reason = str(error) if isinstance(error, BciError) else f"{type(error).__name__}: {error}"
@@ -617,6 +628,9 @@ class Conductor:
         length, rate = rest
         hop = max(1, round(self.filtered_info.sfreq / rate))
         self.idle.begin(self._sample + 1 - self._still.skew, self.now, n_times=length, hop=hop)
+        if self.safety.settings.idle_max_per_min is not None:
+            # It speaks of what decides now, and not of what did when the session began.
+            self.paradigm.keep_tested()
         about = {
             "seconds": self.idle.seconds,
             AS_IN_RUN: not self._earlier.single_windows,

@@ -287,19 +287,29 @@ class SourceFeed:
             )
         return oldest
 
+    def _reported(self, message: Mapping[str, Any]) -> Outside:
+        """Return what a page said; of a screen that nothing waits for it is said, so that it moves no event either."""
+        delay = message.get("delay") if message["type"] == "hello" else None
+        if delay is not None and self._conductor.flips.comes_too_late(delay):
+            message = {**message, "too_late": True}
+        return Outside("marker" if message["type"] == "marker" else "screen", message)
+
     def _arrival(self, chunk: Chunk) -> Iterator[Arrival | Outside]:
         self._silent = 0.0
         arrived = time.perf_counter()
         if self._meter is not None:
             self._meter.begin(arrived)
-        yield from self._markers()
         if chunk.n_times == 0:
+            yield from self._markers()
             return
         newest = float(chunk.times[-1])
         now = newest + chunk.health.age
+        was_late = self._late
         late = 0.0 if self._clock is None else self._lateness(chunk, self._clock.now())
-        if late:
+        if late or was_late:
+            # Before the cues that came with it: whether anybody was shown what they are about.
             yield Outside("backlog", {"seconds": late})
+        yield from self._markers()
         yield Arrival(chunk, now, lambda: time.perf_counter() - arrived)
         if self._publisher is not None:
             self._publisher.flush(self._meter, self._source)
@@ -308,7 +318,7 @@ class SourceFeed:
             self._meter.end(chunk)
         for output in self._outputs:
             for message in output.heard():
-                yield Outside("marker" if message["type"] == "marker" else "screen", message)
+                yield self._reported(message)
         if self._watch is not None and not self._conductor.trained:
             for kind, values in self._watch.took(time.perf_counter() - arrived, newest):
                 yield Outside(kind, values)

@@ -11,6 +11,9 @@ from bcikit.paradigms.trials import ONCE, TrialParadigm
 from bcikit.safety import SafetySystem
 from bcikit.signal import Event
 
+OWN = ("paradigm", "operator", "decoder")
+"""Sources of the events that a session says itself; others may have the same names."""
+
 AS_IN_RUN = "as_in_run"
 """In the data of ``idle-test/start``: windows of the rest are interpreted by the paradigm, as in a run."""
 
@@ -81,7 +84,7 @@ class Earlier:
     @classmethod
     def of(cls, events: Iterable[Event]) -> Self:
         """Return what was done otherwise in a session, as its events tell."""
-        events = list(events)
+        events = [event for event in events if event.source in OWN]
         rests = [event for event in events if event.name == "idle-test/start"]
         taken_back = [event for event in events if event.name == f"select/{DELETE}"]
         begun = [event for event in events if event.name == "paradigm/start"]

@@ -131,6 +131,10 @@ class Flips:
         if self.active and event.sample is not None and wanted:
             self._planned[event.name, event.sample] = event.time
 
+    def comes_too_late(self, delay: float) -> bool:
+        """Return whether windows cannot wait for a screen that shows `delay` seconds after the plan."""
+        return self._paradigm.settings.display_delay < delay
+
     def take(self, message: Mapping[str, Any]) -> tuple[Severity, str, str] | None:
         """Take a report; return what safety is to be told: severity, what was found, and what is allowed.
 
@@ -162,7 +166,7 @@ class Flips:
         if refresh is None:
             return None
         planned = self._paradigm.settings.display_delay
-        if delay is not None and planned < delay:
+        if delay is not None and self.comes_too_late(delay):
             # Windows would have to wait for samples that have not come: they go by the plan, and that is said.
             said = f"{client}: shows {delay:g} s after the plan, display_delay of the paradigm is {planned:g} s"
             return (Severity.WARN, said, f"display_delay of at least {delay + 0.05:g} s")

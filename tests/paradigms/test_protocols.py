@@ -238,6 +238,27 @@ def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
     assert paradigm.on_operator("difficulty", 0, 0.0, value=0.99)[0].data["threshold"] == 0.90
 
 
+def test_a_trial_that_a_pause_cut_off_and_the_therapist_skips_is_not_asked_for_again(run, make_decision):
+    paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
+    cut = []
+
+    def answer(request):
+        if paradigm.trial.index == 1 and not cut:
+            cut.append(paradigm.trial)
+            left = len(paradigm._queue)
+            paradigm.interrupt(request.stop_sample + 1)
+            paradigm.on_operator("skip", request.stop_sample, 0.0)
+            assert len(paradigm._queue) == left
+        return make_decision(request, SFREQ, paradigm.classes, paradigm.trial.label)
+
+    done = run(paradigm, answer)
+    rows = paradigm.results()["trials"]
+    assert [row["trial"] for row in rows if row.get("skipped")] == [1]
+    assert [row["trial"] for row in rows] == list(range(len(rows)))
+    assert len(rows) == paradigm.settings.trials_per_run
+    assert not [event for event in done.events if event.name == "trial/end" and event.data.get("interrupted")]
+
+
 @pytest.mark.parametrize(
     ("action", "about"), [("override", {"assist": True}), ("override", {"assist": False}), ("skip", {})]
 )
@@ -253,7 +274,7 @@ def test_what_the_therapist_decides_is_no_hit_no_miss_and_moves_no_threshold(run
 
     if older:
         # Without the mark a recording is of a version in which they counted: it is replayed as it was.
-        assert Earlier.of([Event(name=f"therapist/{action}", time=100.0, data=about)]).all_grade
+        assert Earlier.of([Event(name=f"therapist/{action}", time=100.0, source="paradigm", data=about)]).all_grade
         Earlier(all_grade=True).prepare(paradigm)
     run(paradigm, answer)
     assert Earlier.of(events).all_grade is older

@@ -17,7 +17,7 @@ from bcikit.session.following import Follower
 from bcikit.session.listener import Listener
 from bcikit.session.planning import plan
 from bcikit.signal import ArgumentError, BciError, Decision, Event
-from bcikit.signal.messages import Alarmed, Happened, Message, StateChanged
+from bcikit.signal.messages import Alarmed, Happened, Message, Presented, StateChanged
 
 QUICK: dict[str, Any] = {
     "calibration_runs": 1,
@@ -50,6 +50,7 @@ class Heard(Listener):
         self.events: list[Event] = []
         self.states: list[str] = []
         self.alarms: set[str] = set()
+        self.shown: list[Presented] = []
         self.told: list[Alarmed] = []
 
     def take(self, message: Message) -> None:
@@ -58,6 +59,8 @@ class Heard(Listener):
                 self.events.append(message.event)
             case StateChanged():
                 self.states.append(message.state)
+            case Presented():
+                self.shown.append(message)
             case Alarmed():
                 self.alarms.add(message.rule)
                 self.told.append(message)
@@ -105,6 +108,7 @@ def led(short_config):
         earlier: Earlier | None = None,
         steps: tuple[dict[str, Any], ...] = (),
         errors: ErrorCheck | None = None,
+        gate: Mapping[str, Any] | None = None,
     ) -> Led:
         from bcikit.session import shipped_config
 
@@ -112,6 +116,7 @@ def led(short_config):
         config = config.model_copy(
             update={
                 "arming": ArmingSection(idle_test=idle),
+                "gate": {**config.gate, **(gate or {})},
                 "pipeline": config.pipeline.model_copy(update={"steps": (*steps, *config.pipeline.steps)}),
                 "recording": config.recording.model_copy(update={"enabled": False, "folder": ""}),
             }
@@ -319,6 +324,73 @@ def test_cues_of_a_standstill_are_said_and_begin_no_trial(led, *, older: bool) -
         assert is_plain("session/dropped"), "de-identified exports keep its name"
     assert len([event for event in session.heard.events if event.name == "T1"]) == 3, "it is recorded all the same"
     assert Earlier.of(session.heard.events).late_cues is older
+
+
+def test_cues_of_a_backlog_begin_no_trial_and_the_first_of_now_does(led) -> None:
+    session = led(settings=CUED)
+    conductor, heard = session.conductor, session.heard
+
+    def cue() -> None:
+        conductor.take_input("event", Event(name="T1", time=conductor.now, sample=conductor.n_samples).to_dict())
+
+    session.go(3.0)
+    conductor.take_input("backlog", {"seconds": 3.0})
+    cue()
+    session.go(0.0)
+    conductor.take_input("backlog", {"seconds": 2.0})
+    session.go(0.0)
+    conductor.take_input("backlog", {"seconds": 0.0})
+    cue()
+    real = conductor.n_samples
+    session.go(12.0)
+    assert [event.sample for event in heard.events if event.name == "trial/start"] == [pytest.approx(real, abs=1)]
+    assert conductor.dropped_cues == 1
+    assert heard.named("session/backlog") == [{"seconds": 3.0}]
+
+
+@pytest.mark.parametrize("source", ["paradigm", "page", "EEG/operator"])
+def test_what_a_source_or_a_page_says_steers_nothing_by_its_name(led, source: str) -> None:
+    """A session that is played over LSL says the names of all of its events."""
+    session = led("ssvep-menu", {"rounds": 2})
+    conductor, heard, dose = session.conductor, session.heard, session.conductor.safety.watch.dose
+    session.go(60.0, until=lambda: dose.running)
+    before = len(heard.events), len(heard.shown)
+    said = {
+        "stimulus/off": {},
+        "block/start": {"kind": "break", "name": "pause"},
+        "trial/end": {"trial": 0, "interrupted": True},
+        "calibration/end": {},
+        "cue/up": {"trial": 0},
+        "idle-test/start": {},
+        "therapist/skip": {},
+    }
+    for name, data in said.items():
+        event = Event(name=name, time=conductor.now, sample=conductor.n_samples, source=source, data=data)
+        conductor.take_input("event", event.to_dict())
+    assert dose.running, "it flickers on"
+    assert str(conductor.safety.state) == "ACTIVE"
+    assert conductor.interrupted == 0
+    assert len(heard.shown) == before[1]
+    told = heard.events[before[0] :]
+    assert [event.name for event in told] == list(said), "all is recorded"
+    assert {event.source for event in told} == {"source/paradigm" if source == "paradigm" else source}
+    assert Earlier.of(heard.events) == Earlier.of(event for event in heard.events if event not in told)
+
+
+def test_an_idle_test_speaks_of_the_threshold_that_it_was_made_with_and_of_no_lower_one(led) -> None:
+    session = led("motor-imagery-fes", {}, idle=4.0, gate={"idle_max_per_min": 10.0})
+    conductor, heard = session.conductor, session.heard
+    conductor.decider = Sure()
+    session.order("difficulty", value=0.9)
+    session.go(60.0, until=lambda: heard.named("idle-test/start"))
+    session.order("difficulty", value=0.95)
+    session.go(60.0, until=lambda: heard.named("idle-test/end"))
+    session.order("difficulty", value=0.8)
+    during, after = (said for said in heard.named("operator/refused") if said["do"] == "difficulty")
+    assert during["reason"] == "the idle test is on, and speaks of one difficulty"
+    assert "made with a threshold of 0.9" in after["reason"]
+    assert during["threshold"] == after["threshold"] == conductor.paradigm.threshold == 0.9
+    assert heard.named("idle-test/end")[0]["complete"]
 
 
 class Blinks(Sure):

@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from bcikit.recording import read_session
 from bcikit.session import Engine, Listener, drive
+from bcikit.session.drive import Outside, SourceFeed
 from bcikit.session.repeat import replay
+from bcikit.signal import Chunk, Event, HostClock
 from bcikit.signal.messages import Happened, Message, Raw
 
 
@@ -119,3 +123,24 @@ def test_ctrl_c_ends_a_session_with_its_report(short_config, tmp_path: Path, kin
     assert "interrupted" in said
     assert read_session(tmp_path / "session").status == "stopped"
     assert (tmp_path / "session" / "result.json").is_file()
+
+
+def test_whether_a_chunk_is_late_is_said_before_the_cues_that_came_with_it() -> None:
+    """Before, the conductor would take a cue of then for one of now, and drop the first of now."""
+    events: list[Event] = []
+    source = SimpleNamespace(live=False, pull_events=lambda: [events.pop()] if events else [])
+    feed = SourceFeed(cast("Any", source), cast("Any", SimpleNamespace(now=0.0, trained=False)))
+    feed._clock = clock = HostClock()
+
+    def said(ago: float) -> list[Any]:
+        times = clock.now() - ago + np.arange(-25, 0) / 250.0
+        events.append(Event(name="T1", time=float(times[0])))
+        found = feed._arrival(Chunk(np.zeros((25, 2), dtype=np.float32), times, 0))
+        return [(item.kind, item.values.get("seconds")) if isinstance(item, Outside) else "chunk" for item in found]
+
+    cue = ("event", None)
+    assert said(0.0) == [cue, "chunk"]
+    for _ in range(2):
+        assert said(5.0) == [("backlog", pytest.approx(5.1, abs=0.5)), cue, "chunk"]
+    assert said(0.0) == [("backlog", 0.0), cue, "chunk"]
+    assert said(0.0) == [cue, "chunk"]

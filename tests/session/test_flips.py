@@ -7,6 +7,7 @@ import pytest
 
 import bcikit.session.engine
 from bcikit.paradigms import make_paradigm
+from bcikit.recording import read_session
 from bcikit.safety import Severity
 from bcikit.session.config import OutputSection
 from bcikit.session.engine import Engine
@@ -251,3 +252,19 @@ def test_what_a_folder_is_trained_on_later_is_what_its_session_learned_from(shor
     assert len(offline.y) > len(trials.y) > 0
     np.testing.assert_array_equal(offline.y[: len(trials.y)], trials.y)
     np.testing.assert_allclose(offline.X[: len(trials.y)], trials.X, atol=1e-9)
+
+
+def test_a_screen_that_nothing_waited_for_moves_nothing_for_who_reads_the_session(short_config):
+    """Its decoder was trained by the plan: so is the next one, and averages are of the same samples."""
+    config = short_config(outputs=[OutputSection(address="frames:")])
+    settings = {**config.paradigm.settings, "instructions": 0.0, "display_delay": 0.0, "feedback_runs": 0}
+    config = config.model_copy(update={"paradigm": config.paradigm.model_copy(update={"settings": settings})})
+    values = Engine(config).run().values
+    assert values["presentation"] is None
+    session = read_session(config.recording.folder)
+    told = [line for line in session.records["inputs"] if line["kind"] == "screen"]
+    assert {line["type"] for line in told} >= {"hello", "flip"}
+    planned = [event.sample for event in session.events if event.name.startswith("cue/")]
+    assert len(planned) == 10
+    assert [event.sample for event in session.recording.events if event.name.startswith("cue/")] == planned
+    assert (session.placed.n_moved, session.placed.n_unseen) == (0, 0)
