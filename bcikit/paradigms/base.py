@@ -111,6 +111,8 @@ class Paradigm(ABC):
         What takes back a choice that the person's error potential says was wrong.
     skip_calibration : bool
         True where the session has a model already: the calibration block is left out.
+    votes : int
+        Decisions that have to agree until the session's gate lets one act; set before `configure`.
     takes_stopping, takes_errors : bool
         Whether the paradigm knows what to do with the first two.
     """
@@ -132,6 +134,7 @@ class Paradigm(ABC):
         self.stopping: Stopping | None = None
         self.error_check: Any = None
         self.skip_calibration = False
+        self.votes = 1
         self._finished = False
         self._sequence = 0
         self._windows: list[tuple[int, int, WindowRequest]] = []

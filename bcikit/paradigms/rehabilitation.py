@@ -18,6 +18,9 @@ from bcikit.signal import BciError, Command, Decision, Event, StreamInfo, Verdic
 LEFT_OUT = "left_out"
 """In the data of ``therapist/override`` and ``therapist/skip``: that trial moves no threshold and is no hit or miss."""
 
+ON_TIME = "help_on_time"
+"""In the data of ``feedback/start``: help that an arm has planned comes at its time, whatever votes the gate takes."""
+
 
 class Rehabilitation(TrialParadigm):
     """Rest, preparation, attempt until the evidence is enough, assistance with ramp, pause."""
@@ -40,6 +43,8 @@ class Rehabilitation(TrialParadigm):
     takes_stopping = True
     all_grade = False
     """True where a session is replayed in which what the therapist helped, held or skipped moved the threshold, too."""
+    late_help = False
+    """True where a session is replayed in which planned help came late by the votes of the gate."""
 
     @property
     def idle(self) -> str | None:
@@ -144,15 +149,15 @@ class Rehabilitation(TrialParadigm):
 
     def _plan_windows(self, trial: Trial, begin: float) -> None:
         s = self.settings
-        self.plan(trial, self.at(trial, begin), "feedback/start", seconds=s.attempt)
+        about = {} if self.late_help else {ON_TIME: True}
+        self.plan(trial, self.at(trial, begin), "feedback/start", seconds=s.attempt, data=about)
         length = self.schedule.samples(s.window)
-        count = int(s.attempt * s.rate + 1e-6)
         delay = self._sham_delay(trial)
         # An idle trial is the decoder's in every arm.
         trial.data["planned_delay"] = delay if trial.label == s.movement else None
-        for index in range(1, count + 1):
+        for index in range(1, s.decisions + 1):
             stop = self.at(trial, begin + index / s.rate)
-            self._ask(WindowRequest(stop, length, index == count, trial.index, "feedback", locked=trial.onset))
+            self._ask(WindowRequest(stop, length, index == s.decisions, trial.index, "feedback", locked=trial.onset))
 
     def _sham_delay(self, trial: Trial) -> float | None:
         s = self.settings
@@ -161,6 +166,19 @@ class Rehabilitation(TrialParadigm):
         if s.arm == "yoked":
             return s.yoked_delays[trial.index % len(s.yoked_delays)]
         return float(self.rng.uniform(1.0 / s.rate, s.watch + s.attempt))
+
+    def _is_due(self, elapsed: float, delay: float) -> bool:
+        """Return whether a decision must have the label, for the help to come with the decision next to `delay`.
+
+        The gate wants votes, which have to be there by then. Past the last decision there is no help, so it comes with
+        that one.
+        """
+        if self.late_help:
+            return elapsed >= delay
+        s = self.settings
+        # Of another person, the delays may have been rounded to samples of another length.
+        number, wanted = (round((seconds - s.watch) * s.rate) for seconds in (elapsed, delay))
+        return number > min(wanted, s.decisions) - self.votes
 
     def _plan_pause(self, trial: Trial, stop: int) -> int:
         pause = self.longer_than_delay(float(self.rng.uniform(*self.settings.pause)))
@@ -191,7 +209,7 @@ class Rehabilitation(TrialParadigm):
         data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
         delay = trial.data.get("planned_delay")
         if trial.label and (self._help or (delay is not None)):
-            yes = self._help or elapsed >= float(delay or 0.0)
+            yes = self._help or self._is_due(elapsed, float(delay or 0.0))
             data["by"] = "therapist" if self._help else "plan"
             shown = 1.0 if yes else 0.5
             return together(decision, self._both(shown), s.movement if yes else None, data=data)

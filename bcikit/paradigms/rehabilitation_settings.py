@@ -130,6 +130,11 @@ class RehabilitationSettings(ParadigmSettings):
             found["yoked_delays"] = 'it is for arm = "yoked"'
         return found
 
+    @property
+    def decisions(self) -> int:
+        """Decisions in an attempt that nothing ends."""
+        return int(self.attempt * self.rate + 1e-6)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems: list[str] = []
@@ -143,7 +148,7 @@ class RehabilitationSettings(ParadigmSettings):
             problems.append("trials_per_run must be even, for as many movements as rests in the calibration")
         if self.window > self.attempt:
             problems.append("window must be at most attempt")
-        decisions = int(self.attempt * self.rate + 1e-6)
+        decisions = self.decisions
         # From a half, with every probability 1, `k` decisions before the end.
         highest = 1.0 - 0.5 * self.smoothing ** max(0, decisions - self.k + 1)
         if decisions < self.k or highest < self.threshold:

@@ -145,6 +145,8 @@ class Conductor:
         # Where a step changes the rate, paradigm and windows count samples of the output; all else those of the source.
         self._grid = Regrid.of(pipeline, self.info, self.filtered_info)
         self._earlier.prepare(paradigm, safety)
+        # What stands in for the gate counts no votes.
+        paradigm.votes = safety.settings.k if judge is None else 1
         paradigm.configure(self.filtered_info, seed=seed)
         if safety.settings.idle_max_per_min is not None:
             paradigm.keep_tested()

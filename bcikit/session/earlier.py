@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from bcikit.paradigms.rehabilitation import LEFT_OUT, Rehabilitation
+from bcikit.paradigms.rehabilitation import LEFT_OUT, ON_TIME, Rehabilitation
 from bcikit.paradigms.speller import TAKEN, Speller
 from bcikit.paradigms.speller_settings import DELETE
 from bcikit.paradigms.trials import ONCE, TrialParadigm
@@ -54,6 +54,8 @@ class Earlier:
         What an error potential said had to pass the gate as an action of its own.
     all_grade : bool
         What the therapist helped, held or skipped moved the threshold of a rehabilitation.
+    late_help : bool
+        The help that an arm had planned came late by the votes of the gate, or not at all.
     back_by_letter : bool
         The item of a speller that takes back took one letter off a word.
     flickers_on : bool
@@ -67,6 +69,7 @@ class Earlier:
     learns_all: bool = False
     errors_act: bool = False
     all_grade: bool = False
+    late_help: bool = False
     back_by_letter: bool = False
     flickers_on: bool = False
 
@@ -78,6 +81,7 @@ class Earlier:
             paradigm.flickers_on = self.flickers_on
         if isinstance(paradigm, Rehabilitation):
             paradigm.all_grade = self.all_grade
+            paradigm.late_help = self.late_help
         if isinstance(paradigm, Speller):
             paradigm.back_by_letter = self.back_by_letter
 
@@ -88,6 +92,7 @@ class Earlier:
         rests = [event for event in events if event.name == "idle-test/start"]
         taken_back = [event for event in events if event.name == f"select/{DELETE}"]
         begun = [event for event in events if event.name == "paradigm/start"]
+        feedback = [event for event in events if event.name == "feedback/start"]
         therapist = [event for event in events if event.name in ("therapist/override", "therapist/skip")]
         return cls(
             single_windows=any(not event.data.get(AS_IN_RUN) for event in rests),
@@ -98,6 +103,7 @@ class Earlier:
             learns_all=all(event.name != FOLLOWS for event in events),
             errors_act=all(event.name != TAKES_BACK for event in events),
             all_grade=any(not event.data.get(LEFT_OUT) for event in therapist),
+            late_help=any(ON_TIME not in event.data for event in feedback),
             back_by_letter=any(TAKEN not in event.data for event in taken_back),
             flickers_on=any(ONCE not in event.data for event in begun),
         )

@@ -196,6 +196,38 @@ def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
     assert found.n_decisions > 40
 
 
+@pytest.mark.parametrize(("votes", "older"), [(1, False), (5, False), (5, True)])
+def test_planned_help_comes_at_its_time_whatever_votes_the_gate_takes(
+    tmp_path: Path, deciding_as: Callable[..., Any], *, votes: int, older: bool
+) -> None:
+    """In an older version it came half a second late with 5 votes at 8 decisions a second, and never at the end."""
+    info = StreamInfo(name="noise", sfreq=125.0, ch_names=("C3", "C4"))
+    data = np.random.default_rng(0).normal(0.0, 10.0, (80 * 125, 2))
+    settings = {"runs": 1, "trials_per_run": 4, "idle_share": 0.0, "window": 1.0, "assist": {"command": "close"}}
+    # The decision next to the first one is at 1.5 s; the other is that of the last decision.
+    settings |= {"arm": "yoked", "yoked_delays": [1.51, 6.0]}
+    config = config_from(
+        {
+            "source": {"address": "object:noise"},
+            "pipeline": {"steps": BAND},
+            "paradigm": {"name": "motor-imagery-fes", "settings": settings},
+            "decoder": {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))},
+            "gate": {"k": votes, "n": 8},
+            "outputs": [],
+            "recording": {"folder": str(tmp_path / "s")},
+        }
+    )
+    with deciding_as(late_help=older):
+        details = Engine(config, source=Recording.from_arrays(info, data)).run().values["details"]
+    assert details["n_trials"] == 4
+    expected = [2.125] * 2 if older else [1.5, 6.0] * 2
+    assert details["assist_delays"] == pytest.approx(expected, abs=1 / 125)
+    assert Earlier.of(read_session(tmp_path / "s").events).late_help is older
+    found = replay(tmp_path / "s")
+    assert found.identical, found.difference
+    assert found.n_decisions > 20
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
     tmp_path: Path, deciding_as: Callable[..., Any], *, older: bool
