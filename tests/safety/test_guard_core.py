@@ -448,6 +448,16 @@ def test_a_train_is_held_to_its_plan():
     for _ in range(2):
         with pytest.raises(FesError, match="train longer than 5 s"):
             long.command(command, 5.1, seconds=4.0)
+    longest, overdrawn = FesTrain(FesLimits()), FesTrain(FesLimits())
+    for train, planned in ((longest, 5.0), (overdrawn, 5.5)):
+        train.command(command, 0.0, seconds=planned)
+        train.command(command, 4.99, seconds=planned)
+    longest.command(command, 5.1, seconds=5.0)
+    assert longest.current(5.1) == 0.0, "as long as a train may be, it ends as planned, too"
+    assert longest.on_s == pytest.approx(5.0)
+    for train, now in ((longest, 5.2), (overdrawn, 5.1)):
+        with pytest.raises(FesError, match="train longer than 5 s"):
+            train.command(command, now, seconds=5.0)
     let_go = FesTrain(FesLimits())
     let_go.command(command, 0.0, seconds=0.5)
     let_go.current(1.0)

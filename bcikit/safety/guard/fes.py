@@ -195,6 +195,8 @@ class FesTrain:
     """When the ramp that is gone through now would have begun at zero."""
     _longest: float = field(default=0.0, repr=False)
     """Seconds after which the train ends, whatever is asked."""
+    _plan: float = field(default=math.inf, repr=False)
+    """Seconds that the train was planned to be."""
     _planned: bool = field(default=False, repr=False)
     """Whether the last train ended as planned, and nobody let go since: who goes on asking gets no current."""
     _end: float = field(default=-math.inf, repr=False)
@@ -210,7 +212,8 @@ class FesTrain:
         ----------
         seconds : float
             How long a train that starts is planned to be; it is `FesLimits.train_s` at most, and held to it. Who goes
-            on asking then gets no current until the pause is over; that is no fault until `FesLimits.train_s`.
+            on asking then gets no current until the pause is over; that is no fault until `FesLimits.train_s`, nor
+            while a renewal of the plan may still be on its way.
 
         Raises
         ------
@@ -227,13 +230,15 @@ class FesTrain:
                 raise FesError(f"train longer than {self.limits.train_s:g} s")
         if self._command is None:
             if self._planned and now - self._end < self.limits.refractory_s:
-                if now - self._start > self.limits.train_s:
+                if now - self._start > max(self.limits.train_s, self._plan + DEADLINE_S):
                     raise FesError(f"train longer than {self.limits.train_s:g} s")
                 return
             # No renewal comes later than that: it would be stale.
-            longest = min(max(seconds, 0.0) + DEADLINE_S, self.limits.train_s)
+            plan = max(seconds, 0.0)
+            longest = min(plan + DEADLINE_S, self.limits.train_s)
             self._check_start(now, longest)
             self._start = self._ramp = now
+            self._plan = plan
             self._longest = longest
             self._planned = False
             self.trains += 1
@@ -292,7 +297,7 @@ class FesTrain:
 
     def _end_train(self) -> None:
         self.stop()
-        self._planned = self._longest < self.limits.train_s
+        self._planned = self._plan <= self.limits.train_s
 
     def stop(self) -> None:
         """End the train."""
