@@ -164,7 +164,7 @@ def test_a_course_of_sleepiness_is_drawn_with_its_alarms(report) -> None:
     assert url.startswith("data:image/")
     rows = dict(details.rows({"assist_delays": [None], "lead_time": {"quartiles": None}}))
     assert set(rows.values()) == {"none"}
-    assert "(4)" in dict(details.rows(found))["start of the attempt to assistance"]
+    assert "(4)" in dict(details.rows(found))["cue (with the film, where one is watched) to assistance"]
 
 
 def test_guessing_is_what_would_be_right_most_often(report, monkeypatch) -> None:
