@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from bcikit.paradigms import Paradigm, WindowRequest
+from bcikit.safety.gate import Gate
 from bcikit.signal import Command, Decision, Event, StreamInfo, Verdict
 
 Answer = Callable[[WindowRequest], Decision]
@@ -49,9 +50,19 @@ def drive(
     limit: float = 7200.0,
     allow: bool = True,
     start: int = 0,
+    gate: Gate | None = None,
 ) -> Driven:
     """Run to the end (or `limit` seconds) as the engine does; sample n has the time 100 + n / sfreq."""
     out = Driven()
+
+    def refused(decision: Decision) -> tuple[str, ...]:
+        if gate is None:
+            return () if allow else ("A-CONF",)
+        found = tuple(gate.judge(decision, decision.time))
+        if not found:
+            gate.commit(decision, decision.time)
+        return found
+
     paradigm.configure(StreamInfo(name="test", sfreq=sfreq, ch_names=("C3", "Cz", "C4")), seed=seed)
     paradigm.start(start, 100.0 + start / sfreq)
     waiting = sorted(outside or [], key=lambda event: event.sample or 0)
@@ -68,12 +79,13 @@ def drive(
                 out.requests.append(request)
                 decision = paradigm.interpret(answer(request), request)
                 out.decisions.append(decision)
+                reasons = refused(decision)
                 verdict = Verdict(
                     time=decision.time,
                     sample=decision.sample,
-                    allowed=allow and decision.label is not None,
-                    label=decision.label if allow else None,
-                    reasons=() if allow else ("A-CONF",),
+                    allowed=not reasons and decision.label is not None,
+                    label=None if reasons else decision.label,
+                    reasons=reasons,
                     state="ACTIVE",
                 )
                 commands, events = paradigm.on_decision(decision, verdict, request)

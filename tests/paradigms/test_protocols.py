@@ -15,6 +15,8 @@ from bcikit.paradigms.score import itr, judged, rate_interval, summarise
 from bcikit.paradigms.settings import as_recorded
 from bcikit.paradigms.support import ErrorCheck
 from bcikit.paradigms.vehicle import plan_brakings
+from bcikit.safety.gate import Gate
+from bcikit.safety.settings import GateSettings
 from bcikit.session.earlier import Earlier
 from bcikit.signal import ArgumentError, BciError, ConfigError, Decision, Event, StreamInfo, Verdict
 
@@ -214,6 +216,33 @@ def test_sham_comes_at_random_and_yoked_at_the_other_persons_times(run, make_dec
     assert (refused.results()["hit_rate"], refused.results()["n_left_out"]) == (None, 16)
     with pytest.raises(ConfigError, match="yoked_delays"):
         make_paradigm({**REHAB, "arm": "yoked"})
+
+
+MOVES = {"calibration_runs": 0, "runs": 1, "idle_share": 0.0}
+
+
+@pytest.mark.parametrize("votes", [1, 5])
+def test_the_yoked_arm_has_the_help_of_the_other_one_when_that_had_it(run, make_decision, votes):
+    gate = GateSettings(k=votes, n=8)
+    begins = [0.0, 1.0, 2.0, 3.0, 4.0, 4.25, 4.5, 4.75, 4.875, 5.25, 5.375, 5.5]
+    other = make_paradigm({**REHAB, **MOVES, "trials_per_run": len(begins)})
+    other.votes = votes
+
+    def tries(request):
+        trial = other.trial
+        now = (request.stop_sample - trial.onset) / 128.0 >= begins[trial.index]
+        return make_decision(request, 128.0, other.classes, "right_hand", 0.99 if now else 0.5)
+
+    run(other, tries, sfreq=128.0, gate=Gate(gate))
+    delays = other.results()["assist_delays"]
+    assert 8 <= len(delays) < len(begins)
+    assert delays[-1] == pytest.approx(6.0, abs=1 / 128), "with the last decision"
+    # The samples of whoever is yoked are of another length, and the decoder has nothing to say.
+    yoked = make_paradigm({**REHAB, **MOVES, "arm": "yoked", "yoked_delays": [*delays, 6.0], "trials_per_run": 30})
+    yoked.votes = votes
+    run(yoked, lambda request: make_decision(request, SFREQ, yoked.classes, "rest", 0.9), gate=Gate(gate))
+    expected = list(itertools.islice(itertools.cycle([*delays, 6.0]), 30))
+    assert yoked.results()["assist_delays"] == pytest.approx(expected, abs=1 / SFREQ)
 
 
 def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
