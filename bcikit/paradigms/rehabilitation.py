@@ -44,7 +44,7 @@ class Rehabilitation(TrialParadigm):
     all_grade = False
     """True where a session is replayed in which what the therapist helped, held or skipped moved the threshold, too."""
     late_help = False
-    """True where a session is replayed in which planned help came late by the votes of the gate."""
+    """True where a session is replayed in which planned help came late by the votes, or with the end of a film."""
 
     @property
     def idle(self) -> str | None:
@@ -165,7 +165,11 @@ class Rehabilitation(TrialParadigm):
             return None
         if s.arm == "yoked":
             return s.yoked_delays[trial.index % len(s.yoked_delays)]
-        return float(self.rng.uniform(1.0 / s.rate, s.watch + s.attempt))
+        if self.late_help:
+            return float(self.rng.uniform(1.0 / s.rate, s.watch + s.attempt))
+        # Any decision that the votes let act is as likely as any other; the film before them has none.
+        first = min(self.votes, s.decisions)
+        return s.watch + int(self.rng.integers(first, s.decisions + 1)) / s.rate
 
     def _is_due(self, elapsed: float, delay: float) -> bool:
         """Return whether a decision must have the label, for the help to come with the decision next to `delay`.

@@ -55,7 +55,8 @@ class Earlier:
     all_grade : bool
         What the therapist helped, held or skipped moved the threshold of a rehabilitation.
     late_help : bool
-        The help that an arm had planned came late by the votes of the gate, or not at all.
+        The help that an arm had planned came late by the votes of the gate, or not at all; that of a sham arm often
+        with the end of a film.
     back_by_letter : bool
         The item of a speller that takes back took one letter off a word.
     flickers_on : bool

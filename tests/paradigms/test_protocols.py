@@ -245,6 +245,27 @@ def test_the_yoked_arm_has_the_help_of_the_other_one_when_that_had_it(run, make_
     assert yoked.results()["assist_delays"] == pytest.approx(expected, abs=1 / SFREQ)
 
 
+@pytest.mark.parametrize(("votes", "older"), [(1, False), (5, False), (5, True)])
+def test_sham_help_is_as_likely_at_any_time_of_the_attempt(run, make_decision, votes, older):
+    """Drawn from the cue on, two in five came with the end of the film."""
+    sham = make_paradigm({"base": "action-observation", **MOVES, "arm": "sham", "trials_per_run": 120})
+    sham.votes = votes
+    Earlier(late_help=older).prepare(sham)
+    gate = Gate(GateSettings(k=votes, n=8))
+    done = run(sham, lambda request: make_decision(request, SFREQ, sham.classes, "rest", 0.9), gate=gate, chunk=100)
+    assert Earlier.of(done.events).late_help is older
+    planned = np.array([row["planned_delay"] for row in sham.results()["trials"]])
+    if older:
+        assert np.mean(planned <= 4.0) > 0.3
+        return
+    assert sham.results()["assist_delays"] == pytest.approx(planned, abs=1 / SFREQ)
+    first = 4.0 + votes / 8
+    assert first <= planned.min() < first + 0.5
+    assert 9.5 < planned.max() <= 10.0
+    assert np.mean(planned < (first + 10.0) / 2) == pytest.approx(0.5, abs=0.12)
+    assert np.unique(planned, return_counts=True)[1].max() < 12
+
+
 def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
     paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
     said = {0: ("override", {"assist": True}), 1: ("override", {"assist": False}), 2: ("skip", {})}
