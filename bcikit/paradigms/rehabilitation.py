@@ -21,6 +21,9 @@ LEFT_OUT = "left_out"
 ON_TIME = "help_on_time"
 """In the data of ``feedback/start``: help that an arm has planned comes at its time, whatever votes the gate takes."""
 
+HELD = "held-by-therapist"
+"""Reason of a decision that has no label because the therapist holds the help back."""
+
 
 class Rehabilitation(TrialParadigm):
     """Rest, preparation, attempt until the evidence is enough, assistance with ramp, pause."""
@@ -44,7 +47,7 @@ class Rehabilitation(TrialParadigm):
     all_grade = False
     """True where a session is replayed in which what the therapist helped, held or skipped moved the threshold, too."""
     late_help = False
-    """True where a session is replayed in which planned help came late by the votes, or with the end of a film."""
+    """True where a session is replayed in which planned help came late, with the end of a film, or though held."""
 
     @property
     def idle(self) -> str | None:
@@ -213,12 +216,14 @@ class Rehabilitation(TrialParadigm):
         data: dict[str, Any] = {"window_p": p, "smoothed": smooth, "threshold": self.threshold}
         delay = trial.data.get("planned_delay")
         if trial.label and (self._help or (delay is not None)):
-            yes = self._help or self._is_due(elapsed, float(delay or 0.0))
+            held = self._hold and not self.late_help
+            yes = self._help or (not held and self._is_due(elapsed, float(delay or 0.0)))
             data["by"] = "therapist" if self._help else "plan"
             shown = 1.0 if yes else 0.5
-            return together(decision, self._both(shown), s.movement if yes else None, data=data)
+            reason = HELD if held else "gathering-evidence"
+            return together(decision, self._both(shown), s.movement if yes else None, reason=reason, data=data)
         if trial.label and self._hold:
-            return together(decision, self._both(smooth), None, reason="held-by-therapist", data=data)
+            return together(decision, self._both(smooth), None, reason=HELD, data=data)
         return together(decision, self._both(smooth), s.movement if yes else None, data=data)
 
     def _both(self, p: float) -> dict[str, float]:

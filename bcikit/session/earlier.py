@@ -56,7 +56,7 @@ class Earlier:
         What the therapist helped, held or skipped moved the threshold of a rehabilitation.
     late_help : bool
         The help that an arm had planned came late by the votes of the gate, or not at all; that of a sham arm often
-        with the end of a film.
+        with the end of a film. The therapist held none of it back.
     back_by_letter : bool
         The item of a speller that takes back took one letter off a word.
     flickers_on : bool

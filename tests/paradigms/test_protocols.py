@@ -266,6 +266,24 @@ def test_sham_help_is_as_likely_at_any_time_of_the_attempt(run, make_decision, v
     assert np.unique(planned, return_counts=True)[1].max() < 12
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_what_the_therapist_holds_back_does_not_come_by_the_plan_of_an_arm_either(run, make_decision, older):
+    yoked = make_paradigm({**REHAB, **MOVES, "arm": "yoked", "yoked_delays": [2.0]})
+    Earlier(late_help=older).prepare(yoked)
+
+    def hold(request):
+        if yoked.trial.index == 1:
+            yoked.on_operator("override", request.stop_sample, 0.0, assist=False)
+        return make_decision(request, SFREQ, yoked.classes, "rest", 0.9)
+
+    done = run(yoked, hold)
+    assert yoked.results()["assists"] == (10 if older else 9)
+    held = {request.stop_sample - 1 for request in done.requests if request.trial == 1}
+    reasons = {one.reason for one in done.decisions if one.sample in held}
+    assert ("held-by-therapist" in reasons) is not older
+    assert yoked.results()["trials"][1]["override"] == "hold"
+
+
 def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
     paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
     said = {0: ("override", {"assist": True}), 1: ("override", {"assist": False}), 2: ("skip", {})}
