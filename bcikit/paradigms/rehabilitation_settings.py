@@ -88,7 +88,7 @@ class RehabilitationSettings(ParadigmSettings):
     blind : bool
         Results and report do not name the arm, and the report nothing that tells it.
     video : str
-        Film of the movement shown from the cue on (mirror therapy, action observation).
+        Film of the movement shown from the cue until the attempt (mirror therapy, action observation).
     watch : float
         Seconds of watching it before the attempt.
     """
@@ -148,6 +148,9 @@ class RehabilitationSettings(ParadigmSettings):
             problems.append("trials_per_run must be even, for as many movements as rests in the calibration")
         if self.window > self.attempt:
             problems.append("window must be at most attempt")
+        # What was recorded without showing it is replayed all the same.
+        if self.video and not self.watch and not is_recorded():
+            problems.append(f"video = {self.video!r} needs watch: the seconds before the attempt in which it is seen")
         decisions = self.decisions
         # From a half, with every probability 1, `k` decisions before the end.
         highest = 1.0 - 0.5 * self.smoothing ** max(0, decisions - self.k + 1)

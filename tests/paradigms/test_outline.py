@@ -53,6 +53,7 @@ def test_an_orthosis_has_no_share_of_a_minute_and_what_was_recorded_is_replayed(
     make_paradigm({"base": "action-observation", **dense})
     with as_recorded():
         make_paradigm({"base": "motor-imagery-fes", **dense})
+        make_paradigm({"base": "motor-imagery-fes", "video": "hand-open"})
 
 
 def test_a_code_on_a_fast_screen_has_an_outline() -> None:
@@ -110,6 +111,7 @@ def test_a_setting_that_changes_nothing_is_refused(changed: dict, said: str) -> 
         ({"base": "neurofeedback-smr", "hold": 300.0}, "never a reward"),
         ({"base": "neurofeedback-smr", "rate": 0.01, "block": 60.0}, "never a reward"),
         ({"base": "neurofeedback-smr", "window": 0.1}, "too narrow for a window of 0.1 s, which tells 10 Hz apart"),
+        ({"base": "motor-imagery-fes", "video": "hand-open"}, "video = 'hand-open' needs watch: the seconds before"),
         ({"base": "motor-imagery-fes", "rate": 0.5}, "an attempt has 3 decisions"),
         ({"base": "motor-imagery-fes", "smoothing": 0.99}, "would never be reached"),
         ({"base": "motor-imagery-fes", "arm": "yoked", "yoked_delays": [9.0]}, "no assistance would"),
