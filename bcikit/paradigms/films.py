@@ -14,6 +14,8 @@ ANIMATED = (".gif", ".webp", ".png", ".apng")
 MOST_FRAMES = 400
 """A film of 16 s at 25 pictures a second."""
 WIDE, HIGH = 480, 360
+SHORTEST_MS, UNSTATED_MS = 10.0, 100.0
+"""A picture that states no time, or no more than the first, is shown for the second: as in browsers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def load_film(name: str) -> FilmSheet:
 
 
 def _convert(path: Path) -> FilmSheet:
-    from PIL import Image, ImageSequence, UnidentifiedImageError
+    from PIL import Image, ImageSequence
 
     try:
         with Image.open(path) as film:
@@ -106,8 +108,11 @@ def _convert(path: Path) -> FilmSheet:
                 if number >= MOST_FRAMES:
                     raise DataError(f"film {str(path)!r} has more than {MOST_FRAMES} pictures; make it shorter.")
                 frames.append(frame.convert("RGB").resize((WIDE, HIGH)))
-                total += float(frame.info.get("duration", 40)) / 1000
-    except (UnidentifiedImageError, OSError) as error:
+                stated = float(frame.info.get("duration") or 0)
+                total += (stated if stated > SHORTEST_MS else UNSTATED_MS) / 1000
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of a broken file Pillow raises whatever it stumbles over
         raise DataError(f"film {str(path)!r} cannot be read: {error}") from None
     columns = math.ceil(math.sqrt(len(frames)))
     sheet = Image.new("RGB", (columns * WIDE, math.ceil(len(frames) / columns) * HIGH))
@@ -116,4 +121,4 @@ def _convert(path: Path) -> FilmSheet:
         sheet.paste(frame, (column * WIDE, row * HIGH))
     out = io.BytesIO()
     sheet.save(out, "PNG")
-    return FilmSheet(out.getvalue(), WIDE, HIGH, columns, len(frames), len(frames) / max(total, 0.04))
+    return FilmSheet(out.getvalue(), WIDE, HIGH, columns, len(frames), len(frames) / total)

@@ -1,5 +1,6 @@
 """The Qt renderer: pictures that were really painted, and the times at which they were."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -234,6 +235,19 @@ def test_a_clinic_adds_its_own_film(tmp_path):
     (tmp_path / "broken.gif").write_bytes(b"GIF89a")
     with pytest.raises(DataError, match="cannot be read"):
         load_film(str(tmp_path / "broken.gif"))
+
+
+@pytest.mark.parametrize(("stated", "shown"), [(0, 0.1), (1, 0.1), (2, 0.02), (25, 0.25)])
+def test_pictures_of_a_film_that_state_no_time_are_shown_as_long_as_in_a_browser(tmp_path, stated, shown):
+    from PIL import Image
+
+    path = tmp_path / "lift.gif"
+    frames = [Image.new("RGB", (32, 24), (40 * number, 0, 0)) for number in range(5)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    # What stands in a GIF are hundredths of a second, and Pillow writes no 0.
+    path.write_bytes(re.sub(rb"(\x21\xf9\x04.)\x0a\x00", rb"\g<1>" + bytes((stated, 0)), path.read_bytes(), flags=re.S))
+    film = load_film(str(path))
+    assert (film.frames, film.rate) == (5, pytest.approx(1 / shown))
 
 
 def test_whole_items_are_written_in_the_language_of_the_person(qapp):
