@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from bcikit.outputs.envelope import SCHEMA
-from bcikit.signal import MissingDependencyError
+from bcikit.signal import DataError, MissingDependencyError
 
 if TYPE_CHECKING:
     from websockets.http11 import Response
@@ -71,7 +71,11 @@ def film_answer(name: str, shown: Mapping[str, Any] | None) -> "Response":
             allowed.add(element["name"])
     if path not in allowed or kind not in ("png", "json"):
         return page("/nothing")
-    film = load_film(path)
+    try:
+        film = load_film(path)
+    except DataError:
+        # It was looked at when the session was planned, and is gone since: the page says so.
+        return page("/nothing")
     if kind == "png":
         return file_answer(film.png, "image/png")
     return file_answer(json.dumps(film.to_dict()).encode(), _TYPES[".json"])

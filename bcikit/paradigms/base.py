@@ -206,6 +206,11 @@ class Paradigm(ABC):
         """True if it goes on for as long as the source does, so that the end of the source is its end."""
         return False
 
+    @property
+    def films(self) -> dict[str, str]:
+        """Films that its scenes show, by the setting that names each: one that cannot be shown begins no session."""
+        return {}
+
     def stimuli(self) -> list[dict[str, Any]]:
         """Return the design of everything that flickers or flashes, for the stimulus analyser; empty if nothing does.
 

@@ -71,6 +71,11 @@ class Rehabilitation(TrialParadigm):
         start = self.settings.watch + 0.5
         return Calibration(events=events, tmin=start, tmax=start + self.settings.window)
 
+    @property
+    def films(self) -> dict[str, str]:
+        """The film of the movement, where there is one."""
+        return {"video": self.settings.video} if self.settings.video else {}
+
     def configure(self, info: StreamInfo, *, seed: int) -> None:
         """Prepare; the order of trials, pauses and sham delays follow from `seed`."""
         super().configure(info, seed=seed)

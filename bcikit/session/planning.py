@@ -12,6 +12,7 @@ from bcikit.decoding import Model
 from bcikit.decoding.encoder import try_encoder
 from bcikit.outputs import Output, open_output, output_class
 from bcikit.paradigms import Decider, Paradigm
+from bcikit.paradigms.films import load_film
 from bcikit.processing import Pipeline
 from bcikit.safety import AuditLog, GateSettings, SafetySystem
 from bcikit.safety.arming import ArmRequest
@@ -388,6 +389,7 @@ class _Planner:
         self._check_recording()
         self._check_channel(paradigm)
         self._check_length(paradigm, gate)
+        self._check_films(paradigm)
         self._open_outputs(gate)
         self._open_stop_box()
         runs: list[Recording] = []
@@ -534,6 +536,11 @@ class _Planner:
                 f"paradigm.settings.assist.seconds is {seconds:g}; an action ends after {gate.action_max_s:g} s "
                 "(gate.action_max_s): ask for no more, or let the gate allow it."
             )
+
+    def _check_films(self, paradigm: Paradigm | None) -> None:
+        """Refuse a film that cannot be shown: it would be missing in a trial, which counts all the same."""
+        for key, name in ({} if paradigm is None else paradigm.films).items():
+            self._attempt(f"paradigm.settings.{key}", lambda name=name: load_film(name))  # type: ignore[misc]
 
     def _open_outputs(self, gate: GateSettings | None) -> None:
         if self.objects.outputs is not None:

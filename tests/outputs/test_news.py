@@ -142,6 +142,8 @@ def test_a_clinics_own_film_can_be_had_while_it_is_shown(tmp_path: Path) -> None
     shown = {"scene": {"elements": [{"kind": "film", "name": str(path)}]}}
     assert pages.film_answer(f"{path}.png", shown).status_code == 200
     assert pages.film_answer(f"{path}.png", None).status_code == 404
+    gone = {"scene": {"elements": [{"kind": "film", "name": str(tmp_path / "gone.gif")}]}}
+    assert pages.film_answer(f"{tmp_path / 'gone.gif'}.png", gone).status_code == 404
 
 
 def test_a_qr_picture_is_drawn_and_where_it_cannot_be_the_address_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:

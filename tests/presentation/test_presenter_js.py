@@ -209,6 +209,40 @@ def test_page_and_window_break_words_by_one_rule_and_where_the_writer_did():
     assert [(pytest.approx(size), lines) for size, lines in found] == [tuple(one) for one in json.loads(done.stdout)]
 
 
+FILM = """
+import { Stage2D } from "%s/stage2d.js";
+const asked = [];
+const written = [];
+let later = null;
+globalThis.window = {};
+globalThis.Image = class { decode() { return Promise.resolve(); } };
+globalThis.setTimeout = (action) => (later = action);
+console.error = () => {};
+globalThis.fetch = async (url) => (asked.push(url), { json: () => JSON.parse("There is no such page.") });
+const pen = new Proxy({}, {
+  get: (_, key) => (...given) => (key === "fillText" && written.push(given[0]), { width: 9 }), set: () => true,
+});
+const stage = new Stage2D({ clientWidth: 160, clientHeight: 90, getContext: () => pen }, "en", "No film");
+const drawn = { en: [{ id: "film", do: "film", name: "/clinic/lift.gif", box: [0, 0, 1600, 900] }] };
+const seen = [];
+for (let number = 0; number < 20; number += 1) {
+  stage.draw({ drawn, lit: new Map(), since: 0, levels: () => ({}) }, number / 60);
+  await new Promise((done) => setImmediate(done));
+  if (number === 9) {
+    seen.push(asked.length);
+    later();
+  }
+}
+console.log(JSON.stringify({ asked: [...seen, asked.length], url: asked[0], written: [...new Set(written)] }));
+"""
+
+
+def test_a_film_that_cannot_be_had_is_asked_for_once_more_after_a_while_and_told():
+    """Asked for in every frame, it would take the page's time, and nobody would know why the person sees nothing."""
+    found = node(FILM)
+    assert found == {"asked": [1, 2], "url": "/film/%2Fclinic%2Flift.gif.json", "written": ["No film"]}
+
+
 MEASURED = """
 import { Presenter } from "%s/presenter.js";
 const [second, frequency] = process.argv.slice(1).map(Number);

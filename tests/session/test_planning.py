@@ -57,6 +57,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"paradigm": {"name": "motor-imagery", "settings": {**TRIALS, "calibration_runs": 0}}},
         "decoder.model",
     ),
+    "a film that nothing here can show": (
+        {"paradigm": {"name": "motor-imagery-fes", "settings": {"video": "lift.mp4", "watch": 1.0}}},
+        "paradigm.settings.video: film 'lift.mp4'",
+    ),
     "an unknown decoder": ({"decoder": {"name": "csp-ldaa"}}, "decoder"),
     "a parameter of the decoder that is none": ({"decoder": {"parameters": {"n_compnents": 4}}}, "decoder"),
     "a model that is not there": ({"decoder": {"model": "/nowhere/model.skops"}}, "decoder"),

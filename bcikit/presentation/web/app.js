@@ -23,7 +23,7 @@ const report = (message) => {
   link.send({ client: "page", ...("shown" in message ? { uncertainty } : {}), ...message });
 };
 const presenter = new Presenter({ display, report, sound: hearing });
-const scenes = new Stage2D($("stage"), language);
+const scenes = new Stage2D($("stage"), language, words.noFilm);
 scenes.patch = asked.get("patch") === "1";
 window.bcikit = { page, stage, frames, presenter, scenes };
 

@@ -8,6 +8,7 @@ const FONT = "'Noto Sans', 'Noto Sans CJK SC', 'Segoe UI', 'Microsoft YaHei', 'P
 const FLASH = "#ffffff";
 const TARMAC = "#2c3238";
 const PARTS = /[\u2e80-\u9fff\uff00-\uffef]|[^\s\u2e80-\u9fff\uff00-\uffef]+|\s+/g;
+const AGAIN = 5000; // milliseconds after which a film that could not be had is asked for once more
 const films = new Map();
 
 /** The grey whose light is `level` (0 to 1) on an sRGB screen. */
@@ -49,7 +50,7 @@ export function gaps(now, speed) {
   return found;
 }
 
-/** The sheet of a film, loaded once; null until it is there. */
+/** The sheet of a film, loaded once; null until it is there, without a picture where it cannot be had. */
 function filmOf(name) {
   if (!films.has(name)) {
     films.set(name, null);
@@ -58,14 +59,20 @@ function filmOf(name) {
     fetch(`/film/${encodeURIComponent(name)}.json`)
       .then((answer) => answer.json())
       .then((about) => image.decode().then(() => films.set(name, { ...about, image })))
-      .catch(() => films.delete(name));
+      .catch((error) => {
+        console.error(`film ${name}: ${error}`);
+        films.set(name, {});
+        setTimeout(() => films.delete(name), AGAIN);
+      });
   }
   return films.get(name);
 }
 
 export class Stage2D {
-  constructor(canvas, language) {
+  /** `noFilm` is what stands in the place of a film that cannot be had. */
+  constructor(canvas, language, noFilm = "") {
     this.canvas = canvas;
+    this.noFilm = noFilm;
     this.pen = canvas.getContext("2d", { alpha: false, desynchronized: false });
     this.language = language;
     this.patch = false;
@@ -151,6 +158,10 @@ export class Stage2D {
   _film(shape, [x, y, w, h], since) {
     const film = filmOf(shape.name);
     if (!film) return;
+    if (!film.image) {
+      this._text({ size: 60, bold: true }, this.noFilm, [x, y, w, h], FLASH);
+      return;
+    }
     const { pen } = this;
     const number = Math.floor(Math.max(since, 0) * film.rate + 1e-9) % film.frames;
     const [column, row] = [number % film.columns, Math.floor(number / film.columns)];

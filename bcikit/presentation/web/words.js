@@ -41,6 +41,7 @@ const ENGLISH = {
   enter: "Enter VR",
   leave: "Leave VR",
   noHeadset: "The headset could not be started",
+  noFilm: "The film cannot be shown. Please call your therapist",
   code: ["Enter the code from the therapist's screen", "Enter"],
 };
 
@@ -89,6 +90,7 @@ const CHINESE = {
   enter: "进入 VR",
   leave: "退出 VR",
   noHeadset: "无法启动头戴设备",
+  noFilm: "影片无法显示，请叫治疗师",
   code: ["请输入治疗师屏幕上的代码", "进入"],
 };
 
