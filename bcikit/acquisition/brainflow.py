@@ -112,6 +112,9 @@ def open_brainflow(address: Address) -> "BrainFlowSource":
     return BrainFlowSource(board, master_board=master, parameters=parameters, settings=settings)
 
 
+open_brainflow.paths = ("file", "file_anc", "file_aux", "profile")  # type: ignore[attr-defined]
+
+
 class BrainFlowSource(LiveSource):
     """A BrainFlow board.
 

@@ -326,6 +326,9 @@ def open_file(address: Address) -> "FileSource":
     )
 
 
+open_file.paths = ("body",)  # type: ignore[attr-defined]
+
+
 class FileSource(Source):
     """A recording as a source.
 

@@ -83,6 +83,9 @@ def open_lsl(address: Address) -> "LslSource":
     return LslSource(wanted, settings=settings)
 
 
+open_lsl.paths = ("profile",)  # type: ignore[attr-defined]
+
+
 class LslSource(LiveSource):
     """A stream of samples on the LSL network.
 

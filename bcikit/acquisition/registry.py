@@ -1,6 +1,8 @@
 """Opens a source by its address; other packages add schemes by an entry point of the group ``bcikit.sources``.
 
-The entry point is a function that takes an `Address` and returns a `Source`.
+The entry point is a function that takes an `Address` and returns a `Source`. Its attribute ``paths``, where it has one,
+names the options that are paths ("body" for what stands before the question mark), and ``addresses`` those that are
+addresses of sources: in a session file, relative paths count from its folder.
 """
 
 from collections.abc import Callable

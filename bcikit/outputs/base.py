@@ -23,6 +23,8 @@ class Output(ABC):
     """What stands after the colon of its address: the name of an argument, "host:port", or "" for nothing."""
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {}
     """The arguments that an address may name after its question mark, each with what makes its value of the text."""
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Which of these are paths: in a session file, relative ones count from its folder."""
     draws: ClassVar[bool] = False
     """True if it draws what a person sees and cannot lay it out itself: "show" messages then hold the shapes."""
     real_time: ClassVar[bool] = False

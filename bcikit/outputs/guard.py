@@ -53,6 +53,7 @@ class GuardOutput(Output):
     scheme: ClassVar[str] = "guard"
     body: ClassVar[str] = "driver"
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {"dead_man": lambda text: bool(int(text)), "log": str}
+    paths: ClassVar[tuple[str, ...]] = ("log",)
     real_time: ClassVar[bool] = True
     stops_from_any_thread: ClassVar[bool] = True
 

@@ -106,6 +106,7 @@ class WebSocketOutput(Output):
         "port": int, "token": str, "open": str, "tls": _flag, "name": str, "origin": str, "screen": _flag,
         "authority": str,
     }  # fmt: skip
+    paths: ClassVar[tuple[str, ...]] = ("authority",)
 
     def __init__(
         self,

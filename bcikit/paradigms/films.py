@@ -68,6 +68,11 @@ def film_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
+def is_film_file(name: object) -> bool:
+    """Return whether a film is a file of one's own: none that is shipped, and no address."""
+    return isinstance(name, str) and "://" not in name and name not in film_names() and bool(Path(name).suffix)
+
+
 @lru_cache(maxsize=8)
 def load_film(name: str) -> FilmSheet:
     """Return a shipped film, or one of a clinic's own.

@@ -6,6 +6,7 @@ from typing import Any
 
 from bcikit import plugins
 from bcikit.paradigms.base import Paradigm
+from bcikit.paradigms.films import is_film_file
 from bcikit.paradigms.settings import Defaults, ParadigmSettings
 from bcikit.signal import ConfigError, PluginError, check_choice
 from bcikit.signal.documents import read_toml
@@ -46,11 +47,22 @@ def read_paradigm(name: str | Path) -> dict[str, Any]:
     """
     text = str(name).removeprefix("paradigm:")
     if text.endswith(".toml"):
-        return read_toml(Path(text))
+        return from_folder(read_toml(Path(text)), Path(text).absolute().parent)
     check_choice("paradigm", text, paradigm_names())
     if not (CONFIGS / f"{text}.toml").is_file():
         return {"kind": text}
     return read_toml(CONFIGS / f"{text}.toml", where=f"paradigm:{text}")
+
+
+def from_folder(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the table of a paradigm with the files that it names, its base and its film, counted from `folder`."""
+    found = dict(table)
+    base, film = found.get("base"), found.get("video")
+    if isinstance(base, str) and base.endswith(".toml"):
+        found["base"] = str(folder / base.removeprefix("paradigm:"))
+    if is_film_file(film):
+        found["video"] = str(folder / str(film))
+    return found
 
 
 def make_paradigm(name_or_table: str | Path | Mapping[str, Any], *, name: str = "") -> Paradigm:

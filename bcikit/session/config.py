@@ -1,15 +1,16 @@
 """The session file: one TOML that says everything, checked before anything starts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bcikit.paradigms import read_paradigm
-from bcikit.session.decoder_settings import DecoderSection, is_path
+from bcikit.session.anchoring import anchored
+from bcikit.session.decoder_settings import DecoderSection
 from bcikit.session.table_problems import part_problems
-from bcikit.signal import Address, BciError, ConfigError
+from bcikit.signal import BciError, ConfigError
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
@@ -272,8 +273,8 @@ def _proposed(about: object, folder: Path | None) -> Mapping[str, Any]:
 def load_config(path: str | Path) -> SessionConfig:
     """Return the checked configuration of a session file.
 
-    Relative paths in it (recordings, models, paradigm files, the session folder) count from the file's folder. What the
-    file leaves out of pipeline, decoder, gate and outputs is as the paradigm proposes.
+    Relative paths in it (recordings, models, paradigm files, the session folder, those in addresses) count from the
+    file's folder. What the file leaves out of pipeline, decoder, gate and outputs is as the paradigm proposes.
 
     Raises
     ------
@@ -287,52 +288,4 @@ def load_config(path: str | Path) -> SessionConfig:
         config = config_from(values, where=str(path))
     except ConfigError as error:
         raise ConfigError(str(path), [*error.problems, *part_problems(values, folder=folder)]) from None
-    return _anchored(config, folder)
-
-
-def _anchored(config: SessionConfig, folder: Path) -> SessionConfig:
-    """Return the configuration with paths that count from `folder`."""
-
-    def anchor(text: str) -> str:
-        return str(folder / text) if text and not Path(text).is_absolute() else text
-
-    address = config.source.address
-    if address.startswith("file:"):
-        body, mark, query = address.removeprefix("file:").partition("?")
-        address = f"file:{anchor(body)}{mark}{query}"
-    paradigm = config.paradigm.name
-    if paradigm.endswith(".toml"):
-        paradigm = anchor(paradigm)
-    return config.model_copy(
-        update={
-            "source": config.source.model_copy(update={"address": address}),
-            "paradigm": config.paradigm.model_copy(update={"name": paradigm}),
-            "decoder": config.decoder.model_copy(
-                update={
-                    "model": anchor(config.decoder.model),
-                    "models": anchor(config.decoder.models)
-                    if is_path(config.decoder.models)
-                    else config.decoder.models,
-                    "encoder": _anchored_encoder(config.decoder.encoder, anchor),
-                    "error_model": anchor(config.decoder.error_model),
-                }
-            ),
-            "calibration": config.calibration.model_copy(
-                update={"files": [anchor(name) for name in config.calibration.files]}
-            ),
-            "arming": config.arming.model_copy(
-                update={"consent": anchor(config.arming.consent), "screening": anchor(config.arming.screening)}
-            ),
-            "recording": config.recording.model_copy(update={"folder": anchor(config.recording.folder)}),
-        }
-    )
-
-
-def _anchored_encoder(encoder: str, anchor: Callable[[str], str]) -> str:
-    """Return the address of an encoder with its file, or that of its weights, counted from the folder."""
-    if encoder.startswith("onnx:"):
-        return f"onnx:{anchor(encoder.removeprefix('onnx:'))}"
-    if "weights=" not in encoder:
-        return encoder
-    address = Address.parse(encoder)
-    return str(address.with_option("weights", anchor(address.options.get("weights", ""))))
+    return anchored(config, folder)

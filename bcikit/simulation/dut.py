@@ -298,3 +298,6 @@ def open_dut(address: Address) -> Source:
     chunk = int(address.number("chunk", max(1, round(sfreq)), low=1))
     quirks = parse_quirks(address.options.get("quirk", ""))
     return DeviceUnderTest(settings, info=info, seed=seed, chunk=chunk, quirks=quirks)
+
+
+open_dut.addresses = ("source",)  # type: ignore[attr-defined]

@@ -83,6 +83,60 @@ def test_paths_count_from_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("brainflow:cyton?serial_port=COM3&profile=p.toml", "brainflow:cyton?serial_port=COM3&profile={}/p.toml"),
+        ("brainflow:playback?file=r.csv&master_board=cyton", "brainflow:playback?file={}/r.csv&master_board=cyton"),
+        ("brainflow:cyton?profile=/p.toml", "brainflow:cyton?profile=/p.toml"),
+        ("lsl:name=EEG&profile=p.toml", "lsl:name=EEG&profile={}/p.toml"),
+        ("sim:rest?join=file:b.edf", "sim:rest?join=file:{}/b.edf"),
+        ("sim:rest?join=lsl:name=B%26profile=p.toml", "sim:rest?join=lsl:name=B%26profile={}/p.toml"),
+        ("dut:faults?do=nan@3~1&source=file:b.edf", "dut:faults?do=nan@3~1&source=file:{}/b.edf"),
+        ("sim:rest?seed=%31", "sim:rest?seed=%31"),
+        ("none:a.edf", "none:a.edf"),
+        ("guard:sim-hand?log=guard.jsonl&dead_man=1", "guard:sim-hand?log={}/guard.jsonl&dead_man=1"),
+        ("ws:?authority=ca&port=0", "ws:authority={}/ca&port=0"),
+        ("guard:sim-hand?log=", "guard:sim-hand?log="),
+    ],
+)  # fmt: skip
+def test_paths_in_addresses_count_from_the_file(tmp_path: Path, said: str, kept: str) -> None:
+    """Where another file of that name lies in the current folder, that one was taken: a profile has units and gains."""
+    file = tmp_path / "s.toml"
+    moves = said.startswith(("guard", "ws"))
+    source, output = ("sim:rest", said) if moves else (said, "hand:")
+    file.write_text(f'[source]\naddress = "{source}"\n[[outputs]]\naddress = "{output}"\n', encoding="utf-8")
+    config = load_config(file)
+    assert (config.outputs[0].address if moves else config.source.address) == kept.format(tmp_path)
+
+
+def test_what_a_paradigms_file_names_counts_from_that_file(tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "mine.toml").write_text('base = "../common/theirs.toml"\nruns = 2\n', encoding="utf-8")
+    (tmp_path / "common").mkdir()
+    (tmp_path / "common" / "theirs.toml").write_text(
+        'base = "action-observation"\nvideo = "lift.gif"\n', encoding="utf-8"
+    )
+    made = make_paradigm(tmp_path / "lab" / "mine.toml")
+    assert made.settings.runs == 2
+    assert Path(made.settings.video).resolve() == tmp_path / "common" / "lift.gif"
+    file = tmp_path / "s.toml"
+    file.write_text(
+        '[source]\naddress = "sim:rest"\n[paradigm]\nname = "action-observation"\n'
+        '[paradigm.settings]\nvideo = "lift.gif"\n'
+        '[decoder]\nname = "onnx"\nmodels = "sqlite:///c.sqlite"\n[decoder.parameters]\npath = "net.onnx"\n',
+        encoding="utf-8",
+    )
+    config = load_config(file)
+    assert config.paradigm.settings == {"video": str(tmp_path / "lift.gif")}
+    assert config.decoder.parameters == {"path": str(tmp_path / "net.onnx")}
+    assert config.decoder.models == f"sqlite:///{tmp_path / 'c.sqlite'}"
+    file.write_text(file.read_text().replace('"lift.gif"', '"reach-cup"').replace("c.sqlite", "/c.sqlite"))
+    config = load_config(file)
+    assert config.paradigm.settings == {"video": "reach-cup"}
+    assert config.decoder.models == "sqlite:////c.sqlite"
+
+
+@pytest.mark.parametrize(
     ("content", "match"),
     [(None, "there is no such file"), ("a = = 1", "is no TOML"), ("\xff", "source is missing|no TOML")],
 )

@@ -323,6 +323,28 @@ def test_the_commands_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not Path("s").exists()
 
 
+def test_a_film_of_ones_own_lies_beside_the_session_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pytest.importorskip("PIL.Image")
+    frames = [image.new("RGB", (32, 24), (40 * number, 0, 0)) for number in range(3)]
+    frames[0].save(tmp_path / "lift.gif", save_all=True, append_images=frames[1:], duration=100)
+    (tmp_path / "broken.gif").write_bytes(b"GIF89a")
+    file = tmp_path / "mine.toml"
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for film, problem in (("lift.gif", ""), ("broken.gif", "cannot be read"), ("gone.gif", "there is no such file")):
+        file.write_text(
+            '[source]\naddress = "sim:motor-imagery?seed=1"\n[paradigm]\nname = "action-observation"\n'
+            f'[paradigm.settings]\nvideo = "{film}"\n[recording]\nenabled = false\n',
+            encoding="utf-8",
+        )
+        said = json.loads(CliRunner().invoke(app, ["check", "session", str(file), "--json"]).stdout)
+        assert said["ready"] != bool(problem), said
+        if problem:
+            (told,) = said["problems"]
+            assert told.startswith(f"paradigm.settings.video: film '{tmp_path / film}'")
+            assert problem in told
+
+
 def test_help_that_the_gate_would_cut_short_is_refused(tmp_path: Path) -> None:
     help_for_three = {"name": "action-observation", "settings": {"calibration_runs": 1}}
     with plan(config_from(session(tmp_path / "s", paradigm=help_for_three, gate={"action_max_s": 3.0}))):
