@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import is_gone, moved_to
-from bcikit.recording.erase import GUARD_LOG, beside, names_another
+from bcikit.recording.erase import ANNOTATIONS, GUARD_LOG, beside, names_another
+from bcikit.recording.layout import RESCUED
 from bcikit.recording.tables_sql import FORMER
 from bcikit.signal import BciError
 
@@ -48,10 +49,10 @@ def keep_private(folder: Path) -> None:
 def folders_of(data: Path, codes: Iterable[str]) -> list[Path]:
     """Return the folders of every calibration and session under these codes, entered in the catalogue or not.
 
-    And what lies beside them: logs of their guards, and what was rescued of them.
+    And what lies beside them: logs of their guards, annotations, and what was rescued of them.
     """
     either = "|".join(re.escape(code) for code in codes)
-    behind = rf"-\d+)?({re.escape(GUARD_LOG)}|-rescued-\w+)?"
+    behind = rf"-\d+)?({re.escape(GUARD_LOG)}|{re.escape(ANNOTATIONS)}|{RESCUED}\w+)?"
     name = re.compile(rf"({either})-\d{{8}}-\d{{6}}-(calibration|session)({behind}")
     return sorted(path for path in data.iterdir() if not path.is_symlink() and name.fullmatch(path.name))
 
@@ -103,7 +104,7 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     for note in notes:
         note.unlink(missing_ok=True)
     # A folder of which what was rescued went is at no other place.
-    away = [path for path in away if all(map(Path.exists, near[path]))]
+    away = [path for path in away if all(one.exists() for one in near[path] if RESCUED in one.name)]
     stay = [*entered, *(str(path) for found in near.values() for path in found), *map(str, theirs)]
     return gone + len(left) + len(notes), [*away, *dict.fromkeys(path for path in stay if not is_gone(path))]
 
@@ -117,4 +118,7 @@ def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:
     # A code within another one, P1 in P12, is not this person.
     named = re.compile(rf"(?<![\w])({either})(?![\w])".encode(), re.IGNORECASE)
     kept = [*(data / RUNS).glob("*"), *data.glob("*.new"), data / STATE_FILE]
-    return sorted(path for path in kept if path.is_file() and named.search(path.read_bytes()))
+    # A draft of what lies beside a session has the code in its name alone.
+    return sorted(
+        path for path in kept if path.is_file() and any(map(named.search, (path.name.encode(), path.read_bytes())))
+    )

@@ -14,13 +14,16 @@ from bcikit.signal import RecordingError
 GUARD_LOG = "-guard.jsonl"
 """What the clinic calls the log of a guard, behind the name of the session folder that it lies beside."""
 
+ANNOTATIONS = "_annotations.tsv"
+"""What the viewer calls the annotations that it keeps beside a session folder or a file, behind its name."""
+
 
 def beside(folder: Path) -> list[Path]:
-    """Return what lies beside a session folder and belongs to it: the guard's log, and what was rescued of it."""
+    """Return what lies beside a session folder and belongs to it: the guard's log, annotations, what was rescued."""
     if not folder.parent.is_dir():
         return []
-    guard, rescued = f"{folder.name}{GUARD_LOG}", f"{folder.name}{RESCUED}"
-    found = [path for path in folder.parent.iterdir() if path.name == guard or path.name.startswith(rescued)]
+    names, rescued = (f"{folder.name}{GUARD_LOG}", f"{folder.name}{ANNOTATIONS}"), f"{folder.name}{RESCUED}"
+    found = [path for path in folder.parent.iterdir() if path.name in names or path.name.startswith(rescued)]
     return sorted(path for path in found if _kind(path) != "other")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bcikit.recording.erase import ANNOTATIONS
 from bcikit.recording.staging import put_text
 from bcikit.signal import ArgumentError, DataError, Event
 
@@ -148,12 +149,16 @@ _COLUMNS = ("onset", "duration", "trial_type", "text", "channel", "key")
 
 
 def beside(path: str | Path) -> Path:
-    """Return where the annotations of a file are kept: ``NAME_annotations.tsv`` beside ``NAME.edf``.
+    """Return where the annotations of a file or folder are kept: ``NAME_annotations.tsv`` beside ``NAME.edf``.
 
     A ``NAME_events.tsv`` belongs to who recorded it; it is read, and never written over.
     """
     target = Path(path)
-    return target.with_name(f"{target.stem}_annotations.tsv")
+    if target.is_dir():
+        # Of the folder itself, also where it was opened as "." or by a link: with it they are erased.
+        target = target.resolve()
+        return target.with_name(f"{target.name}{ANNOTATIONS}")
+    return target.with_name(f"{target.stem}{ANNOTATIONS}")
 
 
 def write_tsv(items: Iterable[Annotation], path: Path, *, start: float) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -24,8 +25,11 @@ from bcikit.clinic.visit import Visit
 from bcikit.recording import Catalogue, SessionWriter
 from bcikit.recording.corrections import join_subjects, rename_subject
 from bcikit.session.ticket import Ticket
-from bcikit.signal import ArgumentError, BciError, StreamInfo
+from bcikit.signal import ArgumentError, BciError, Chunk, StreamInfo
 from bcikit.signal.processes import end_process
+from bcikit.viewer.annotations import Annotation
+from bcikit.viewer.folder import show_folder
+from bcikit.viewer.window import ViewerWindow
 
 Clinic = Callable[..., Any]
 
@@ -561,6 +565,38 @@ def test_what_was_rescued_and_names_somebody_else_stays_and_is_named(tmp_path: P
     assert not rescued.exists()
     assert other.exists()
     assert stays == [str(away.resolve()), str(other)]
+
+
+def test_annotations_that_were_made_in_the_viewer_go_with_the_patient(tmp_path: Path, dark: Any, qtbot: Any) -> None:
+    def annotated(name: str, code: str) -> Path:
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        with SessionWriter(tmp_path / name, info=info, config={"session": {"subject": code}}) as writer:
+            writer.chunk(Chunk(np.zeros((25, 2)), 100 + np.arange(25) / 250, 0), 100.1)
+        window = ViewerWindow(dark, source=str(tmp_path / name), use_saved=False)
+        qtbot.addWidget(window)
+        show_folder(window, tmp_path / name)
+        window.marking.items.add(Annotation(time=100.05, kind="seizure", text="told nobody"))
+        window.close()
+        return (tmp_path / name).resolve()
+
+    entered, corrected, stray, moved = (f"P-01{5 + number}-20260105-09000{number}-session" for number in range(4))
+    stray, moved = stray.replace("P-017", "P-015"), moved.replace("P-018", "P-015")
+    other = annotated("P-0159-20260105-090000-session", "P-0159")
+    draft = tmp_path / f".{entered}_annotations.tsv.1f.new"
+    draft.write_text("onset\n", encoding="utf-8")
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject("P-016")
+        catalogue.add_session("P-016", annotated(corrected, "P-016"))
+        rename_subject(catalogue, "P-016", "P-015", reason="a slip")
+        for name in (entered, moved):
+            catalogue.add_session("P-015", annotated(name, "P-015"))
+        annotated(stray, "P-015")
+        # Another disk has the folder; what was noted of it is here.
+        shutil.rmtree(tmp_path / moved)
+        _, stays = withdraw(catalogue, tmp_path, "P-015")
+    assert [path.name for path in tmp_path.iterdir() if re.search(r"P-01[56]-", path.name)] == []
+    assert stays == [str((tmp_path / moved).resolve())], "it is somewhere else, and must be erased there"
+    assert other.with_name(f"{other.name}_annotations.tsv").is_file()
 
 
 def test_a_code_that_is_free_again_brings_nothing_of_who_had_it_before(clinic: Clinic, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bcikit.cli.app import app
 from bcikit.recording import SessionWriter, read_session
 from bcikit.signal import Chunk, Decision, StreamInfo, Verdict
 from bcikit.ui.theme import Theme
-from bcikit.viewer.annotations import Annotation
+from bcikit.viewer.annotations import Annotation, beside
 from bcikit.viewer.folder import show_folder
 from bcikit.viewer.window import ViewerWindow
 
@@ -85,6 +85,17 @@ def test_what_was_noted_is_in_the_list_and_stays_as_it_is_left(
     show_folder(again, folder)
     assert list(again.marking.items) == []
     again.close()
+
+
+def test_two_folders_whose_names_have_a_dot_keep_their_own_annotations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [tmp_path / "visit.1", tmp_path / "visit.2"]
+    for made in folders:
+        made.mkdir()
+    assert [beside(made).name for made in folders] == ["visit.1_annotations.tsv", "visit.2_annotations.tsv"]
+    monkeypatch.chdir(folders[0])
+    assert beside(".") == beside(folders[0].resolve())
 
 
 def test_keys_go_from_alarm_to_alarm_and_from_decision_to_decision(window: ViewerWindow) -> None:
