@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bcikit.signal import BciError, Event
+from bcikit.signal import BciError, Chunk, Event
 from bcikit.ui.tap import Tap
 from bcikit.ui.words import tr
 from bcikit.viewer.annotation_panel import AnnotationDialog, AnnotationPanel
@@ -35,6 +35,8 @@ class Marking:
         self.panel.edit_wanted.connect(self._edit)
         self.dialog: AnnotationDialog | None = None
         self.start = 0.0
+        """Time of the first sample of what is shown."""
+        self._begun = False
         self.file: Path | None = None
         self._recorded: set[str] | None = None
         """Keys of what the recording that runs holds; None while its first sample, and with it its time, is awaited."""
@@ -75,11 +77,26 @@ class Marking:
 
     # -- shown and kept --------------------------------------------------------------------------------------------
 
+    @property
+    def zero(self) -> float:
+        """Time from which seconds are counted: of the first sample of the recording that runs, else of the stream."""
+        tap = self._window.recording.tap
+        return self.start if tap is None or tap.begins is None else tap.begins
+
+    def begin_stream(self, chunk: Chunk, rate: float) -> None:
+        """Count from the first sample of a stream, of which this is the first chunk that came here."""
+        if self._begun or self.file is not None or not chunk.n_times:
+            return
+        self._begun = True
+        # A session may have gone on for a while when the window was opened: its recording begins with sample 0.
+        self.start = float(chunk.times[0]) - (chunk.first_sample / rate if rate else 0.0)
+        self.show()
+
     def show(self) -> None:
         """Show all of them on every stream and in the list."""
         for panel in self._window.traces.values():
             panel.show_annotations(self.items)
-        self.panel.show_items(self.items, start=self.start, state=self._where())
+        self.panel.show_items(self.items, start=self.zero, state=self._where())
 
     def _where(self) -> str:
         window = self._window
@@ -150,6 +167,7 @@ class Marking:
     def take_over(self, old: "Marking") -> None:
         """Go on where another window stops."""
         self.start, self.file, self._recorded = old.start, old.file, old._recorded
+        self._begun = old._begun
         for item in old.items:
             self.items.add(item, tell=False)
         self.show()

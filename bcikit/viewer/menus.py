@@ -81,7 +81,7 @@ def save_annotations(window: "ViewerWindow", path: str = "") -> None:
         path, _ = QFileDialog.getSaveFileName(window, tr("Save the annotations ..."), "notes-annot.fif", kinds)
     if not path:
         return
-    items, start = window.marking.items, window.marking.start
+    items, start = window.marking.items, window.marking.zero
     try:
         if path.endswith(".tsv"):
             write_tsv(items, Path(path), start=start)

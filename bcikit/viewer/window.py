@@ -464,6 +464,8 @@ class ViewerWindow(QMainWindow):
         """Take new samples of a stream."""
         panel = self.traces[kind]
         panel.append(chunk)
+        if kind == "raw":
+            self.marking.begin_stream(chunk, panel.info.sfreq)
         if kind == "raw" or "raw" not in self.traces:
             self.view.received += chunk.n_times
             self.view.lost += chunk.health.lost

@@ -433,6 +433,43 @@ def test_a_recording_has_the_annotations_that_reach_into_its_time_and_the_list_t
     assert len(items) == 4
 
 
+def test_annotations_of_what_goes_on_are_saved_in_seconds_from_its_first_sample(
+    qtbot, live: tuple[StreamReader, ViewerWindow], info: StreamInfo, dark: Theme, chunks: Callable[..., list[Chunk]],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    reader, window = live
+
+    def saved(shown: ViewerWindow) -> list[float]:
+        save_annotations(shown, str(tmp_path / "live.tsv"))
+        save_annotations(shown, str(tmp_path / "live-annot.fif"))
+        told = [item.time for item in read_tsv(tmp_path / "live.tsv", start=0.0)]
+        assert mne.read_annotations(tmp_path / "live-annot.fif").onset.tolist() == pytest.approx(told)
+        listed = [row[0] for row in shown.marking.panel.table()[1:]]
+        assert listed == [f"{onset:.3f} s" for onset in told]
+        return told
+
+    window.marking.items.add(Annotation(time=103.5, kind="blink"))
+    window.add_stream("raw", info)
+    # Opened a second after the stream began: its sample 0 was at 100 s.
+    for chunk in chunks(2, start=250):
+        window.take_chunk("raw", chunk)
+    assert saved(window) == [3.5]
+    window.recording.folder = tmp_path
+    window.recording.toggle()
+    for chunk in chunks(2, start=750):
+        reader._keep(chunk)
+        window.take_chunk("raw", chunk)
+    window.recording.refresh()
+    assert saved(window) == [0.5], "as in the recording, whose first sample was at 103 s"
+    again = ViewerWindow(dark, raw=reader, source="lsl:name=test", use_saved=False)
+    qtbot.addWidget(again)
+    again.take_over(window)
+    again.take_chunk("raw", chunks(1, start=1250)[0])
+    assert saved(again) == [0.5]
+    again.recording.toggle()
+    assert saved(again) == [3.5]
+
+
 def test_a_session_folder_is_shown_beside_with_its_events(shown: ViewerWindow, tmp_path: Path, monkeypatch) -> None:
     from bcikit.viewer import beside
 
