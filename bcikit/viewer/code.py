@@ -36,14 +36,14 @@ def code_of(panel: "TracePanel", source: str) -> str:
             "        if chunk is not None:",
             "            chunks.append(chunk)",
             "    recording = Recording.from_chunks(stream.info, chunks)",
-            f"first, stop = 0, {end - first}",
+            "first, begin = 0, recording.times[0]",
         ]
     else:
         lines += [
             "from bcikit import read_recording",
             "",
             f"recording = read_recording({path!r})",
-            f"first, stop = {first}, {end}",
+            f"first, begin = {first}, {canvas.history.time_at(first)!r}",
         ]
     lines += _filter_lines(panel)
     montage = canvas.montage
@@ -64,7 +64,12 @@ def code_of(panel: "TracePanel", source: str) -> str:
         lines += [f"data = recording.data[:, {shown!r}]"]
     lanes = [canvas.lane_uv[montage.types[row]] for row in shown]
     lines += [
-        "data, times = data[first:stop], recording.times[first:stop]",
+        "# Numbers of samples count the lost ones, too: these are drawn as gaps.",
+        "at = recording.samples - recording.samples[0] - first",
+        f"there = (at >= 0) & (at < {end - first})",
+        f"found, data = data[there], np.full(({end - first}, data.shape[1]), np.nan)",
+        "times = np.full(len(data), np.nan)",
+        "data[at[there]], times[at[there]] = found, recording.times[there]",
         f"lanes = {lanes!r}  # microvolts from one trace to the next",
         f"labels = {[montage.labels[row] for row in shown]!r}",
         f"bad = {[number for number, row in enumerate(shown) if row in canvas.dimmed]!r}  # rows drawn dim",
@@ -73,7 +78,7 @@ def code_of(panel: "TracePanel", source: str) -> str:
         "    trace = (data[:, row] - np.nanmedian(data[:, row])) / lanes[row] - row",
         '    axes.plot(times, trace, color="silver" if row in bad else "black", linewidth=0.6)',
         "axes.set_yticks(range(0, -len(labels), -1), labels)",
-        f"axes.set_xlim(times[0], times[0] + {(end - first) / canvas.history.rate!r})",
+        f"axes.set_xlim(begin, begin + {(end - first) / canvas.history.rate!r})",
         "axes.set_ylim(0.5 - len(labels), 0.5)",
         'axes.set_xlabel("seconds")',
         'figure.savefig("traces.pdf")',

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from bcikit.acquisition import open_source
 from bcikit.presentation.qt.keys import SpaceStops
 from bcikit.recording import read_session
-from bcikit.signal import ArgumentError, DataError, Event, Recording, StreamInfo
+from bcikit.signal import ArgumentError, Chunk, DataError, Event, Recording, StreamInfo
 from bcikit.ui.orders import Orders
 from bcikit.ui.reader import StreamReader
 from bcikit.ui.theme import Theme, rgb
@@ -524,6 +524,44 @@ figure.savefig('dots.png', dpi=100)
         assert there.mean() > 0.95
         assert np.corrcoef(mine[there], other[there])[0, 1] > 0.9
         assert np.abs(mine[there] - other[there]).mean() < 3.0
+    window.close()
+
+
+def test_the_code_of_a_picture_with_lost_samples_draws_those_in_view(qtbot, dark: Theme, tmp_path: Path) -> None:
+    from bcikit.recording import SessionWriter
+
+    found = recording(30.0)
+    # Half a minute is missing: 15 s were kept before it and 15 s after it.
+    with SessionWriter(tmp_path / "s", info=found.info) as writer:
+        for start, first in ((0, 0), (3000, 9000)):
+            rows = slice(start, start + 3000)
+            writer.chunk(Chunk(found.data[rows], 50.0 + np.arange(first, first + 3000) / 200, first), 200.0)
+    window = ViewerWindow(dark, source=str(tmp_path / "s"), use_saved=False)
+    qtbot.addWidget(window)
+    show_folder(window, tmp_path / "s")
+    panel = window.traces["raw"]
+    scripts, shown = [], []
+    for place, at in enumerate((109.0, 95.0, 80.0)):
+        panel.look_at(at)
+        shown.append(np.array([row[1:] for row in panel.table()[1:]], dtype=float))
+        scripts.append(code_of(panel, window.source) + f"np.savez('{place}.npz', x=axes.get_xlim(), t=times, d=data)\n")
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join(scripts)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    # All kept, the seam in the middle, and nothing but the gap.
+    assert [np.isfinite(one[:, 1]).mean() for one in shown] == [1.0, 0.5, 0.0]
+    for place, table in enumerate(shown):
+        drawn = np.load(tmp_path / f"{place}.npz")
+        np.testing.assert_allclose(drawn["d"], table[:, 1:], atol=1e-3)
+        kept = np.isfinite(table[:, 1])
+        np.testing.assert_allclose(drawn["t"][kept], table[kept, 0], atol=1e-6)
+        assert drawn["x"] == pytest.approx([table[0, 0], table[0, 0] + 10.0])
     window.close()
 
 
