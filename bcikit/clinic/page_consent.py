@@ -1,17 +1,29 @@
 """Consent by scope, the screening, and what both forbid in this visit."""
 
+from pathlib import Path
 from typing import Any
 
-from PySide6.QtWidgets import QFormLayout, QGridLayout, QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from bcikit.clinic import forms
 from bcikit.clinic.answers import ThreeAnswers
 from bcikit.clinic.base import Desk, Page, card
 from bcikit.clinic.names import written
+from bcikit.clinic.privacy import BROUGHT
 from bcikit.clinic.times import local_day, now, today
-from bcikit.safety.consent import Screening
+from bcikit.safety.consent import Consent, Screening
 from bcikit.signal import BciError
-from bcikit.ui.inputs import choice
+from bcikit.signal.places import user_home
+from bcikit.ui.inputs import button, choice
 from bcikit.ui.numbers import NumberField
 from bcikit.ui.words import tr
 
@@ -44,6 +56,11 @@ class ConsentPage(Page):
         self.forbids.setStyleSheet("font-size: 14px; border: none;")
         self.forbids.setAccessibleName(tr("What this visit forbids"))
         self.no_person = QLabel(tr("The simulated patient agrees to everything and answers nothing: go on."))
+        self.save = button(
+            tr("Save for a session file ..."),
+            self._save,
+            hint=tr("Consent and answers of now as two files, for a session that is run from a file"),
+        )
         self._signed_at = ""
         self._build(text)
         for one in self.scopes.values():
@@ -85,7 +102,7 @@ class ConsentPage(Page):
         grid.addWidget(card(text, title=tr("What we tell"), stretch=(1,)), 0, 0)
         grid.addWidget(card(agreed, title=tr("Agreed to")), 1, 0)
         grid.addWidget(card(asked, title=tr("Screening")), 0, 1)
-        grid.addWidget(card(self.forbids, over, title=tr("What this forbids today")), 1, 1)
+        grid.addWidget(card(self.forbids, over, self.save, title=tr("What this forbids today")), 1, 1)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
         self.body.addWidget(self.no_person)
@@ -178,12 +195,20 @@ class ConsentPage(Page):
             self.visit.screening = self.screening().model_dump(mode="json")
             self.done.emit()
             return
+        if self._made() is None:
+            return
+        self.say("")
+        self.changed.emit()
+        self.done.emit()
+
+    def _made(self) -> tuple[Consent, Screening] | None:
+        """Make the records and keep them with the person; None where something is missing, which is said."""
         if self.signed.answer is not True:
             self.say(tr("Say that it is signed. Without consent nothing is measured."), "WARN")
-            return
+            return None
         if bool(written(self.clinician.text())) != bool(written(self.reason.text())):
             self.say(tr("A decision against a bar needs a name and a reason."), "WARN")
-            return
+            return None
         screening = self.screening()
         signed = self._signed_at or now()
         signer = forms.SIGNERS[self.signer.currentIndex()]
@@ -191,14 +216,39 @@ class ConsentPage(Page):
             consent = forms.make_consent(self.visit, self.agreed(), signer=signer, signed=signed, screening=screening)
         except BciError as error:
             self.say(str(error), "WARN")
-            return
+            return None
         self._signed_at = signed
         self.visit.consent = consent.model_dump(mode="json")
         self.visit.screening = screening.model_dump(mode="json")
         self._keep()
-        self.say("")
+        return consent, screening
+
+    def _save(self) -> None:
+        """Save both records where a session file can name them, and say what to write there."""
+        if self.desk.runner.running:
+            # A dialog of the system takes the keys, the one that stops among them.
+            self.say(tr("A session is running. Stop it first."), "WARN")
+            return
+        made = self._made()
+        if made is None:
+            return
         self.changed.emit()
-        self.done.emit()
+        folder = QFileDialog.getExistingDirectory(self, tr("Save for a session file ..."), str(user_home()))
+        if not folder:
+            return
+        consent, screening = made
+        first, second = (Path(folder) / f"{self.visit.subject}{end}" for end in BROUGHT)
+        try:
+            consent.save(first)
+            screening.save(second)
+        except OSError as error:
+            self.say(str(error), "BAD")
+            return
+        words = tr(
+            'For a session of today with {code}, below [arming]: consent = "{consent}", screening = "{screening}"'
+        )
+        said = words.format(code=self.visit.subject, consent=first.as_posix(), screening=second.as_posix())
+        self.say(said, "GOOD")
 
     def _keep(self) -> None:
         """Keep the consent and the lasting answers with the person; what says nothing new is not kept twice."""

@@ -20,6 +20,9 @@ STATE_FILE = "clinic-state.json"
 RUNS = "runs"
 """Where engines find their jobs and leave their logs, below the clinic's data folder."""
 
+BROUGHT = ("-consent.json", "-screening.json")
+"""What the page of consent saves for a session file, behind the code of the person."""
+
 NAMED = re.compile(r"(.+)-\d{8}-\d{6}-(calibration|session)(?:-\d+)?")
 """What a session folder is called: code, day and time, and what was done."""
 
@@ -110,14 +113,16 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
 
 
 def notes_on(data: Path, codes: Iterable[str]) -> list[Path]:
-    """Return the notes beside the sessions that name a person: jobs and logs of engines that were killed, drafts.
+    """Return the notes beside the sessions that name a person: of engines that were killed, drafts, for session files.
 
     Who ends well takes them along; a power cut, or a window that was never opened again, leaves them.
     """
+    codes = list(codes)
     either = "|".join(re.escape(code) for code in codes)
     # A code within another one, P1 in P12, is not this person.
     named = re.compile(rf"(?<![\w])({either})(?![\w])".encode(), re.IGNORECASE)
-    kept = [*(data / RUNS).glob("*"), *data.glob("*.new"), data / STATE_FILE]
+    brought = [data / f"{code}{end}" for code in codes for end in BROUGHT]
+    kept = [*(data / RUNS).glob("*"), *data.glob("*.new"), data / STATE_FILE, *brought]
     # A draft of what lies beside a session has the code in its name alone.
     return sorted(
         path for path in kept if path.is_file() and any(map(named.search, (path.name.encode(), path.read_bytes())))

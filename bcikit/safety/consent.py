@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from bcikit.safety.words import says_something
 from bcikit.signal import ConfigError
+from bcikit.signal.disk import write_whole
 from bcikit.signal.documents import read_json
 from bcikit.signal.settings import Model, check_settings
 
@@ -107,6 +108,10 @@ class Screening(BaseModel):
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the answers as JSON, for this user's eyes only; `load_screening` reads them."""
+        _save(self, path)
+
 
 class Consent(BaseModel):
     """What a participant agreed to, who signed, and whether it was withdrawn.
@@ -163,8 +168,8 @@ class Consent(BaseModel):
         return self.model_copy(update={"withdrawn": when})
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the record as JSON."""
-        Path(path).write_text(self.model_dump_json(indent=1), "utf-8")
+        """Write the record as JSON, for this user's eyes only."""
+        _save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -181,6 +186,10 @@ class Consent(BaseModel):
 def load_screening(path: str | os.PathLike[str]) -> Screening:
     """Read screening answers from JSON; raises `ConfigError` with every problem."""
     return _load(Screening, path)
+
+
+def _save(record: BaseModel, path: str | os.PathLike[str]) -> None:
+    write_whole(Path(path), record.model_dump_json(indent=1).encode(), private=True)
 
 
 def _load(kind: type[Model], path: str | os.PathLike[str]) -> Model:

@@ -115,9 +115,9 @@ class ArmingSection(ConfigTable):
     Attributes
     ----------
     consent : str
-        Path of the participant's consent (JSON, as the clinic window writes it).
+        Path of the participant's consent (JSON, as the clinic window saves it).
     screening : str
-        Path of the answers of the screening (JSON).
+        Path of the answers of the screening (JSON, saved with it).
     idle_test : float or None
         Seconds of rest before the first run in which false activations are counted. None takes as long as the gate's
         profile asks for, which for pictures is none.

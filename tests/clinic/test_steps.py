@@ -1,6 +1,7 @@
 """The steps before a session, each by itself: devices, electrodes, the protocol and its limits, the plan."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 
 from bcikit.acquisition import open_source
 from bcikit.clinic import (
@@ -27,12 +29,16 @@ from bcikit.clinic import (
 from bcikit.clinic.base import Desk
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.history import history_rows
+from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
 from bcikit.clinic.pages_protocol import ProtocolPage
+from bcikit.clinic.privacy import withdraw
 from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms.plan import TherapyPlan
 from bcikit.recording import Catalogue, SessionWriter
+from bcikit.safety.consent import Consent, load_screening
+from bcikit.session import load_config, plan
 from bcikit.signal import ArgumentError, BciError, Chunk, ConfigError, StreamInfo
 from bcikit.ui.status import ElectrodeQuality
 
@@ -516,3 +522,68 @@ def test_what_is_left_of_neurofeedback_are_its_blocks() -> None:
     whole = protocols.trials_of("neurofeedback-smr", {})
     assert protocols.remaining("neurofeedback-smr", {}, done=2)["blocks"] == whole - 2
     assert protocols.trials_of("motor-imagery", {"trials_per_run": -1}) == 0
+
+
+# ---- for a session file ----------------------------------------------------------------------------------------------
+def test_the_records_that_are_saved_for_a_session_file_arm_it_and_go_with_the_patient(
+    make: Callable[..., Any], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = make(ConsentPage)
+    asked: list[str] = []
+    page.desk.runner.running = True
+    page.save.click()
+    assert page.message.text().endswith("A session is running. Stop it first.")
+    page.desk.runner.running = False
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: asked.append("where") or str(tmp_path))
+    page.save.click()
+    assert page.message.text().endswith("Say that it is signed. Without consent nothing is measured.")
+    for one in page.scopes.values():
+        one.yes.click()
+    for one in page.questions.values():
+        one.no.click()
+    page.sleep.set_value(7.5)
+    page.signed.yes.click()
+    assert asked == []
+    page.save.click()
+    files = [tmp_path / "P-1-consent.json", tmp_path / "P-1-screening.json"]
+    assert all(file.as_posix() in page.message.text().replace("\u200b", "") for file in files)
+    assert catalogue.subject("P-1").data["consents"][-1]["signed"] == page.visit.consent["signed"]
+    if sys.platform != "win32":
+        assert [file.stat().st_mode & 0o077 for file in files] == [0, 0]
+    assert load_screening(files[1]).sha256() == Consent.load(files[0]).screening_sha256
+    (tmp_path / "my.toml").write_text(
+        """
+[session]
+subject = "P-1"
+[source]
+address = "sim:motor-imagery?seed=1&channels=C3,C4"
+[paradigm]
+name = "motor-imagery-fes"
+[gate]
+profile = "fes"
+[recording]
+folder = "s"
+[arming]
+consent = "P-1-consent.json"
+screening = "P-1-screening.json"
+""",
+        encoding="utf-8",
+    )
+    plan(load_config(tmp_path / "my.toml"), operator="T-01", orders=True).close()
+    other = tmp_path / "P-12-consent.json"
+    other.write_bytes(files[0].read_bytes())
+    withdraw(catalogue, tmp_path, "P-1")
+    assert [file.exists() for file in (*files, other)] == [False, False, True]
+
+
+def test_records_that_cannot_be_written_for_a_session_file_are_said(
+    make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = make(ConsentPage)
+    made = forms.make_screening(page.visit, dict.fromkeys(forms.question_names(), False), sleep_h=8.0)
+    monkeypatch.setattr(page, "_made", lambda: (made, made))
+    for chosen, said in (("", ""), (str(tmp_path / "gone"), "■ [Errno 2] No such file or directory")):
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_, chosen=chosen: chosen)
+        page.save.click()
+        assert page.message.text().startswith(said)
+    assert [path.name for path in tmp_path.glob("*.json")] == []
