@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.people import SIMULATED
-from bcikit.clinic.privacy import NAMED, RUNS
+from bcikit.clinic.privacy import RUNS
 from bcikit.clinic.protocols import moves
-from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.record import NAMED, TrainingRecord
 from bcikit.clinic.runner import read_handshake
 from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit

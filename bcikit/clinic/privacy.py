@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bcikit.clinic.strays import doubtful
 from bcikit.recording import Catalogue
 from bcikit.recording.corrections import is_gone, moved_to
 from bcikit.recording.erase import ANNOTATIONS, GUARD_LOG, beside, names_another
@@ -22,9 +23,6 @@ RUNS = "runs"
 
 BROUGHT = ("-consent.json", "-screening.json")
 """What the page of consent saves for a session file, behind the code of the person."""
-
-NAMED = re.compile(r"(.+)-\d{8}-\d{6}-(calibration|session)(?:-\d+)?")
-"""What a session folder is called: code, day and time, and what was done."""
 
 _REASONS = ("consent withdrawn", "erased on request", "?")
 
@@ -75,9 +73,9 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     Returns
     -------
     int, list of str
-        How many folders and files went, and which that were entered stay: those that are not here (at another place of
+        How many folders and files went, and which stay: those that were entered and are not here (at another place of
         the catalogue, on a disk that is not connected), and those, with what lies beside them, that are not this
-        person's alone or not for certain. A person must look.
+        person's alone or not for certain, as they may be of somebody who had the code before. A person must look.
 
     Raises
     ------
@@ -87,16 +85,21 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
         If a folder cannot be removed.
     """
     # The audit trail may not name the person, and a code may be any letters.
-    codes = [code, *catalogue.subject(code).data.get(FORMER, [])]
+    person = catalogue.subject(code)
+    codes = [code, *person.data.get(FORMER, [])]
     reason = next(text for text in _REASONS if not any(one.lower() in text for one in codes))
     entered = [one.path for one in catalogue.sessions(code)] + [one.path for one in catalogue.models(code)]
     # Nothing tells of them any more once the entries are erased.
     near = {path: beside(Path(path)) for path in entered}
     away = [path for path in entered if is_gone(path) and not (moved_to(path, data) or moved_to(path, data, parts=2))]
+    doubts = doubtful(catalogue, person, [path for path in folders_of(data, codes) if path.is_dir()])
+    kept = {path for folder in doubts for path in (folder, *beside(folder))}
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     named = folders_of(data, codes)
+    # What was entered and is there still was left on purpose.
+    kept.update(path for path in named if str(path.resolve()) in entered)
     # Its name is that of the folder it was rescued from; whose it is, it says itself.
-    theirs = [path for path in named if path.is_dir() and names_another(path, codes)]
+    theirs = [path for path in named if path in kept or (path.is_dir() and names_another(path, codes))]
     left = [path for path in named if path not in theirs]
     for path in left:
         if path.is_dir():

@@ -1,6 +1,7 @@
 """What is known of a training, kept beside it: so that its report can be made again at any later day."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,9 @@ from bcikit.signal.rebuild import known_fields, rebuild
 
 NAME = "training.json"
 """File in the folder of each part."""
+
+NAMED = re.compile(r"(.+)-\d{8}-\d{6}-(calibration|session)(?:-\d+)?")
+"""What a session folder is called: code, day and time, and what was done."""
 
 
 @dataclass

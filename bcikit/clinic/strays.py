@@ -1,17 +1,17 @@
 """Trainings that nobody entered: the power went, the machine was killed. What was done counts."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bcikit.clinic.counts import counts_of
 from bcikit.clinic.people import SIMULATED, VISIT
-from bcikit.clinic.privacy import NAMED
-from bcikit.clinic.record import TrainingRecord
+from bcikit.clinic.record import NAMED, TrainingRecord
 from bcikit.recording import Catalogue, read_session, recover
 from bcikit.recording.header import read_header
+from bcikit.recording.layout import RESCUED
 from bcikit.recording.result import RESULT, read_result
 from bcikit.recording.tables_sql import FORMER, Subject
 from bcikit.session.desynchronisation import reactions
@@ -73,6 +73,29 @@ def claimable(catalogue: Catalogue, data: Path) -> dict[str, list[Path]]:
         if stray.agrees:
             found.setdefault(stray.owner.code, []).append(stray.folder)
     return found
+
+
+def doubtful(catalogue: Catalogue, person: Subject, folders: Iterable[Path]) -> list[Path]:
+    """Return which folders under a code of a person, entered or not, may be of somebody who had the code before.
+
+    A calibration keeps no year of birth: it is theirs, too, where a training of theirs or a model of theirs is from it.
+    """
+    entered = [Path(one.path) for one in catalogue.sessions(person.code)]
+    names, theirs, doubts = {path.name for path in entered}, list(entered), []
+    for folder in folders:
+        with contextlib.suppress(BciError, OSError, ValueError):
+            started, born = str(read_header(folder).get("started", "")), TrainingRecord.load(folder).birth_year
+            certain = _rescued_from(folder) in names or _can_be_of(person, started, born)
+            (theirs if certain else doubts).append(folder)
+    # Those of what was learned.
+    names = {Path(model.path).parent.name for model in catalogue.models(person.code)}
+    names.update(Path(name).name for folder in theirs for name in TrainingRecord.load(folder).calibrations)
+    return [folder for folder in doubts if _rescued_from(folder) not in names]
+
+
+def _rescued_from(folder: Path) -> str:
+    """Return the name of the folder that one was rescued from; its own where it was not."""
+    return folder.name.split(RESCUED)[0]
 
 
 def _not_theirs(catalogue: Catalogue, data: Path) -> list["_Stray"]:

@@ -465,6 +465,8 @@ def test_a_number_of_a_process_that_is_another_program_now_is_no_engine(tmp_path
 @pytest.mark.parametrize("when", ["before it began", pytest.param("while it ran", marks=pytest.mark.slow)])
 def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(tmp_path: Path, when: str) -> None:
     code = "CANARY77"
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject(code)
     for person in (code, f"{code}8"):
         config = protocols.build(
             Visit(
@@ -493,7 +495,6 @@ def test_what_a_killed_engine_left_of_a_person_goes_with_them_and_nobody_else_s(
     log = tmp_path / f"{code}-20260101-101010-session-guard.jsonl"
     log.write_text("{}\n", encoding="utf-8")
     with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
-        catalogue.add_subject(code)
         others = len(found(f"{code}8"))
         assert len(found(code)) >= 2
         assert withdraw(catalogue, tmp_path, code)[0] >= 2
@@ -597,6 +598,49 @@ def test_annotations_that_were_made_in_the_viewer_go_with_the_patient(tmp_path: 
     assert [path.name for path in tmp_path.iterdir() if re.search(r"P-01[56]-", path.name)] == []
     assert stays == [str((tmp_path / moved).resolve())], "it is somewhere else, and must be erased there"
     assert other.with_name(f"{other.name}_annotations.tsv").is_file()
+
+
+def test_a_withdrawal_takes_nothing_that_may_be_of_who_had_the_code_before(tmp_path: Path) -> None:
+    def recorded(number: int, *, born: int | None = None, what: str = "session", day: str = "", made: str = "") -> Path:
+        folder = tmp_path / f"P-017-20260105-09000{number}-{what}{made}"
+        config = {"session": {"subject": "P-017", "name": what}}
+        info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+        SessionWriter(folder, info=info, config=config, versions={}).close("complete")
+        if born is not None:
+            learned = [str(path) for path in calibrations]
+            TrainingRecord(subject="P-017", birth_year=born, parts=[str(folder)], calibrations=learned).save()
+        header = json.loads((folder / "session.json").read_text(encoding="utf-8"))
+        header["started"] = day or header["started"]
+        (folder / "session.json").write_text(json.dumps(header), encoding="utf-8")
+        return folder
+
+    before, calibrations = "2026-01-05T09:00:00+00:00", list[Path]()
+    with Catalogue(f"sqlite:///{tmp_path / 'c.sqlite'}", who="tester") as catalogue:
+        catalogue.add_subject("P-017", birth_year=1985)
+        catalogue.add_subject("P-099")
+        calibrations.append(recorded(1, what="calibration", day=before))
+        entered = recorded(2, born=1985, day=before)
+        own = [*calibrations, entered, recorded(3, born=1985), recorded(4, what="calibration")]
+        calibrations.clear()
+        older = [
+            recorded(5, born=1940),
+            recorded(6, day=before),
+            recorded(7, what="calibration", day=before),
+            recorded(8, day=before, made="-rescued-x1"),
+        ]
+        log = tmp_path / f"{older[0].name}-guard.jsonl"
+        log.write_text("{}\n", encoding="utf-8")
+        both = recorded(9)
+        catalogue.add_session("P-017", both, paradigm="motor-imagery")
+        (both / "model.skops").write_bytes(b"model")
+        catalogue.add_model("P-099", both / "model.skops", decoder="csp-lda", paradigm="motor-imagery")
+        catalogue.add_session("P-017", entered, paradigm="motor-imagery")
+        assert set(older[:2]) <= set(strangers(catalogue, tmp_path))
+        count, stays = withdraw(catalogue, tmp_path, "P-017")
+    assert [path for path in own if path.exists()] == []
+    assert count == len(own)
+    assert sorted(stays) == sorted(map(str, (*older, log, both)))
+    assert all(Path(path).exists() for path in stays)
 
 
 def test_a_code_that_is_free_again_brings_nothing_of_who_had_it_before(clinic: Clinic, tmp_path: Path) -> None:
