@@ -1,5 +1,6 @@
 """The page on which the protocol is chosen, from the therapy plan and within the limits of paradigm and patient."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -110,12 +111,8 @@ class ProtocolPage(Page):
         person = self.desk.catalogue.subject(visit.subject)
         wanted = visit.protocol if visit.settings else person.data.get("plan", {}).get("protocol", visit.protocol)
         self.protocol.setCurrentText(self.names.get(wanted, next(iter(self.names.values()))))
-        settings = self._new_protocol()
-        pair = tuple(settings.get("classes", ()))
-        if pair in protocols.PAIRS:
-            self.pair.setCurrentIndex(protocols.PAIRS.index(pair))
-        movement = settings.get("movement", "left_hand" if person.affected_side == "left" else "right_hand")
-        self.side.setCurrentIndex(MOVEMENTS.index(movement) if movement in MOVEMENTS else 1)
+        self.side.setCurrentIndex(MOVEMENTS.index("left_hand" if person.affected_side == "left" else "right_hand"))
+        self._new_protocol()
         self.orthosis.setText(visit.orthosis or str(person.data.get("orthosis", "")))
         self._show_plan()
         self._show_length()
@@ -124,8 +121,8 @@ class ProtocolPage(Page):
         """Give the stimulator back: the session needs it."""
         self.current.disconnect_stimulator()
 
-    def _new_protocol(self) -> dict[str, Any]:
-        """Fill in what was chosen of this protocol in this visit, or else its plan, and return it."""
+    def _new_protocol(self) -> None:
+        """Fill in what was chosen of this protocol in this visit, or else its plan."""
         self._build_fields()
         plan = self.desk.catalogue.subject(self.visit.subject).data.get("plan", {})
         settings: dict[str, Any] = plan.get("settings", {}) if plan.get("protocol") == self.name else {}
@@ -134,7 +131,14 @@ class ProtocolPage(Page):
         for key, field in self.fields.items():
             if key in settings:
                 field.set_value(float(settings[key]))
-        return settings
+        self._show_movements(settings.get("classes", ()), settings.get("movement"))
+
+    def _show_movements(self, classes: Sequence[str], movement: str | None) -> None:
+        """Show the movements that are named; the choice of what is not named stays."""
+        if tuple(classes) in protocols.PAIRS:
+            self.pair.setCurrentIndex(protocols.PAIRS.index(tuple(classes)))
+        if movement in MOVEMENTS:
+            self.side.setCurrentIndex(MOVEMENTS.index(movement))
 
     def _show_plan(self) -> None:
         plan = therapy.plan_of(self.desk.catalogue.subject(self.visit.subject).data)
@@ -270,11 +274,8 @@ class ProtocolPage(Page):
         if found is None:
             return
         self.visit.take_model(found.path, note=models.words_of(found))
-        classes = tuple(found.scores.get("classes", ()))
-        if classes in protocols.PAIRS:
-            self.pair.setCurrentIndex(protocols.PAIRS.index(classes))
-        for movement in set(classes) & set(MOVEMENTS):
-            self.side.setCurrentIndex(MOVEMENTS.index(movement))
+        classes = found.scores.get("classes", ())
+        self._show_movements(classes, next(iter(set(classes) & set(MOVEMENTS)), None))
         self._show_model()
         self._show_length()
         self.say(tr("No calibration: the model follows the rest of today, and the first trials show whether it holds."))

@@ -33,6 +33,10 @@ from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
 from bcikit.clinic.pages_protocol import ProtocolPage
 from bcikit.clinic.privacy import withdraw
+
+
+from bcikit.clinic.pages_protocol import MOVEMENTS, ProtocolPage
+from bcikit.clinic.protocols import PAIRS
 from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.visit import Visit
 from bcikit.paradigms.plan import TherapyPlan
@@ -412,6 +416,29 @@ def test_what_was_chosen_stays_when_the_current_is_found_or_another_protocol_was
         page.protocol.setCurrentText(page.names["motor-imagery-fes"])
         page.visit.protocol, page.visit.settings = "motor-imagery-fes", {**planned, "assist.seconds": 1.5}
         assert shown() == chosen
+
+
+@pytest.mark.parametrize(
+    ("planned", "movements", "box", "row"),
+    [
+        ("motor-imagery", {"classes": ["right_hand", "feet"]}, "pair", PAIRS.index(("right_hand", "feet"))),
+        ("motor-imagery-fes", {"movement": "left_hand"}, "side", MOVEMENTS.index("left_hand")),
+    ],
+)
+def test_a_protocol_that_is_chosen_by_hand_has_the_movements_of_its_plan(
+    make: Callable[..., Any], catalogue: Catalogue, planned: str, movements: dict[str, Any], box: str, row: int
+) -> None:
+    catalogue.update_subject("P-1", affected_side="right")
+    plan = {"plan": {"protocol": planned, "settings": {"trials_per_run": 30, **movements}}}
+    catalogue.update_subject("P-1", merge=plan)
+    # The visit began with a check, and its page is made anew.
+    page = make(ProtocolPage, protocol="eyes-open-closed", settings={"phases": []})
+    page.enter()
+    assert page.name == "eyes-open-closed"
+    page.protocol.setCurrentText(page.names[planned])
+    assert page.fields["trials_per_run"].value() == 30
+    assert getattr(page, box).currentIndex() == row
+    assert movements.items() <= page.settings().items()
 
 
 # -- limits, plan, words ----------------------------------------------------------------------------------------------
