@@ -75,6 +75,7 @@ class Clinic:
         old.deleteLater()
         self._runner.detach()
         self.window = self._make(redrawn=True)
+        self.window.awaited = self.window.awaited or old.awaited
         self.window.resize(size)
         self.window.show()
 

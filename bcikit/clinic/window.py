@@ -99,7 +99,8 @@ class ClinicWindow(QMainWindow):
         self._unread = self._file.exists() and Visit.read(self._file) is None
         self.desk = Desk(Visit.load(self._file), catalogue, runner, theme, data)
         self.leaving = False
-        self._awaited = ""
+        # Handshake of an engine that was starting when this window was opened, and that may still begin.
+        self.awaited = ""
         self.setWindowTitle(tr("bcikit clinic"))
         self.header = Header(theme)
         self.question = Question(theme)
@@ -275,7 +276,7 @@ class ClinicWindow(QMainWindow):
             # An engine that another program started may not have made its folder yet.
             started = visit.calibrations if visit.running_step == "calibration" else visit.parts
             follow_visit(visit, self.desk.data, starting=started[-1] if visit.running and started else "")
-            self._awaited = "" if Path(visit.running).exists() else visit.running
+            self.awaited = "" if Path(visit.running).exists() else visit.running
             visit.running = ""
             # What a power cut ended is part of the history, too.
             enter_strays(self.desk.catalogue, self.desk.data)
@@ -391,14 +392,14 @@ class ClinicWindow(QMainWindow):
     def tick(self) -> None:
         """Take what the engine says to the page that started it."""
         if not self.desk.runner.running:
-            if not (self._awaited and Path(self._awaited).is_file()):
+            # Also after another one, which found the headset busy.
+            if not (self.awaited and Path(self.awaited).is_file()):
                 return
             # An engine that was starting when this window was opened has begun: somebody must be able to stop it.
-            self._awaited = ""
+            self.awaited = ""
             self._resume()
             if not self.desk.runner.running:
                 return
-        self._awaited = ""
         # What was asked before the engine began does not hold for what runs now.
         self.question.hide()
         handshake = self.desk.runner.handshake

@@ -139,6 +139,14 @@ def test_an_engine_that_has_said_nothing_yet_keeps_its_place_in_the_visit(
     clinic._runner = runner.EngineRunner(place / "runs")
     again = clinic._make()
     assert (getattr(again.visit, name), again.visit.running) == ([folder], "")
+    # Another one is started meanwhile, which finds the headset busy and ends; and the colours change.
+    clinic._runner.start(SessionJob(config=config, operator="T-01", subject="P-1"))  # type: ignore[arg-type]
+    again.tick()
+    clinic._runner._clear()
+    again.visit.running = ""
+    clinic.window = again
+    again.look_wanted.emit("light", "")
+    again = clinic.window
     # It begins after all, and can be stopped.
     monkeypatch.setattr(runner.EngineRunner, "_connect", lambda self: None)
     control = {"pid": os.getpid(), "mark": process_mark(os.getpid()), "control": {}, "folder": folder}
@@ -155,7 +163,7 @@ def test_an_engine_that_has_said_nothing_yet_keeps_its_place_in_the_visit(
     # Once it is known that nothing runs, what recorded nothing is no part.
     once_more = clinic._make()
     assert getattr(once_more.visit, name) == []
-    for one in (again, later, once_more):
+    for one in (now, later, once_more):
         one.leaving = True
         one.close()
 
