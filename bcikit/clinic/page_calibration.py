@@ -105,7 +105,7 @@ class CalibrationPage(RunPage):
     def _train_on_all(self, folders: list[str]) -> None:
         """Learn from calibrations of this visit together: "record more" adds, it does not begin anew."""
         config = protocols.training_config(self.visit, folders)
-        target = Path(folders[-1]) / "model-all.skops"
+        target, trained = Path(folders[-1]) / "model-all.skops", self.visit.trained
         self.say(tr("Learning from {count} calibrations together ...").format(count=len(folders)))
         self.next_button.setEnabled(False)
 
@@ -116,6 +116,10 @@ class CalibrationPage(RunPage):
 
         def then(summary: dict[str, Any] | None, trouble: Exception | None) -> None:
             self.next_button.setEnabled(True)
+            if self.visit.trained != trained:
+                # Another training was chosen meanwhile, of which this model knows nothing.
+                self.say("")
+                return
             if summary is None:
                 self.say(f"{trouble} " + tr("What was recorded counts; press Start for more."), "WARN")
                 return

@@ -19,6 +19,7 @@ from bcikit.clinic import (
     forms,
     headsets,
     limits,
+    page_calibration,
     page_device,
     page_electrodes,
     people,
@@ -30,12 +31,10 @@ from bcikit.clinic.base import Desk
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.history import history_rows
 from bcikit.clinic.page_consent import ConsentPage
+from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
-from bcikit.clinic.pages_protocol import ProtocolPage
-from bcikit.clinic.privacy import withdraw
-
-
 from bcikit.clinic.pages_protocol import MOVEMENTS, ProtocolPage
+from bcikit.clinic.privacy import withdraw
 from bcikit.clinic.protocols import PAIRS
 from bcikit.clinic.trial_card import TrialCard
 from bcikit.clinic.visit import Visit
@@ -439,6 +438,34 @@ def test_a_protocol_that_is_chosen_by_hand_has_the_movements_of_its_plan(
     assert page.fields["trials_per_run"].value() == 30
     assert getattr(page, box).currentIndex() == row
     assert movements.items() <= page.settings().items()
+
+
+# -- calibration ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("meanwhile", ["motor-imagery-fes", "action-observation"])
+def test_what_was_learned_of_a_training_decides_in_no_other(
+    make: Callable[..., Any], catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    asked: list[Callable[[Any, Exception | None], object]] = []
+    monkeypatch.setattr(page_calibration, "in_background", lambda owner, work, then: asked.append(then))
+    learns = SimpleNamespace(
+        calibration=SimpleNamespace(events={"rest": "rest", "cue": "right_hand"}),
+        decoder=SimpleNamespace(name="csp-lda"),
+    )
+    monkeypatch.setattr(protocols, "training_config", lambda visit, folders: learns)
+    page = make(CalibrationPage, protocol="motor-imagery-fes", settings={"movement": "right_hand"})
+    (tmp_path / "model-all.skops").write_bytes(b"model")
+    page._train_on_all(["/d/A1", str(tmp_path)])
+    assert page.message.text() == "Learning from 2 calibrations together ..."
+    assert not page.next_button.isEnabled()
+    page.visit.protocol = meanwhile
+    asked.pop()({"accuracy": 0.9, "n_trials": 80, "chance_upper": 0.6}, None)
+    taken = ["motor-imagery-fes"] if meanwhile == "motor-imagery-fes" else []
+    assert [one.paradigm for one in catalogue.models("P-1")] == taken
+    assert (bool(page.visit.model), bool(page.visit.verdict)) == (bool(taken), bool(taken))
+    assert page.message.text() == ""
+    assert page.next_button.isEnabled()
 
 
 # -- limits, plan, words ----------------------------------------------------------------------------------------------
