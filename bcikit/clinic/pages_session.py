@@ -389,9 +389,8 @@ class SessionPage(RunPage):
         try:
             TrainingRecord.of_visit(self.visit).save()
         except OSError as error:
-            # History, plan and delays have it all the same.
+            # History, plan and delays have it all the same; a note of it would stay where the report does write it.
             unwritten = " " + tr("Not written beside the training: {why}. The report tries it again.").format(why=error)
-            self.visit.notes.append(unwritten.strip())
         try:
             keep_delays(self.visit, (values.get("details") or {}).get("assist_delays") or ())
         except (BciError, OSError) as error:
@@ -410,7 +409,7 @@ class SessionPage(RunPage):
             except BciError as error:
                 # Where the code was corrected meanwhile it is entered under the one of now.
                 enter_strays(self.desk.catalogue, self.desk.data)
-                self.say(whereabouts(self.desk.catalogue, self.visit.subject) or str(error), "BAD")
+                self.say((whereabouts(self.desk.catalogue, self.visit.subject) or str(error)) + unwritten, "BAD")
                 return
         planned = self.planned_trials()
         if self.ended == "finished":
