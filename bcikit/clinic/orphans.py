@@ -50,7 +50,8 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
     # Where nothing is noted yet, not even which list its folder belongs to is.
     for name in _NOTED if record.started else ():
         setattr(visit, name, getattr(record, name))
-    visit.started, visit.model_note = record.started, record.model
+    visit.started = record.started
+    visit.take_model("", note=record.model)
     with contextlib.suppress(BciError, OSError, KeyError, TypeError, AttributeError):
         config = read_header(folder)["config"]
         visit.operator = str(config["session"].get("operator") or operator)
@@ -88,7 +89,10 @@ def _together(kept: Visit, told: Visit) -> Visit:
         kept.change_training(before)
         kept.take_model("")
         kept.difficulty = 0.0
-    for name in (*_NOTED, "device", "electrodes_for", "model", "model_note", "orthosis"):
+    if told.model not in ("", kept.model):
+        # What was said of the one before is not true of this one.
+        kept.take_model(told.model, note=told.model_note)
+    for name in (*_NOTED, "device", "electrodes_for", "orthosis"):
         if getattr(told, name):
             setattr(kept, name, getattr(told, name))
     return kept
