@@ -81,7 +81,7 @@ def doubtful(catalogue: Catalogue, person: Subject, folders: Iterable[Path]) -> 
     A calibration keeps no year of birth: it is theirs, too, where a training of theirs or a model of theirs is from it.
     """
     entered = [Path(one.path) for one in catalogue.sessions(person.code)]
-    names, theirs, doubts = {path.name for path in entered}, list(entered), []
+    names, theirs, doubts = {path.name for path in entered}, list(entered), list[Path]()
     for folder in folders:
         with contextlib.suppress(BciError, OSError, ValueError):
             started, born = str(read_header(folder).get("started", "")), TrainingRecord.load(folder).birth_year
