@@ -30,8 +30,8 @@ from bcikit.clinic import (
 from bcikit.clinic.base import Desk
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.history import history_rows
-from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_calibration import CalibrationPage
+from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_electrodes import ElectrodesPage, electrode_problems
 from bcikit.clinic.pages_protocol import MOVEMENTS, ProtocolPage
 from bcikit.clinic.privacy import withdraw
