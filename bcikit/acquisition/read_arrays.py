@@ -1,5 +1,6 @@
 """Arrays without a format: NumPy archives and MATLAB files, by a mapping that says what is what."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -39,10 +40,13 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "data": ("data", "X", "x", "eeg", "EEG", "cnt", "signal", "signals", "y"),
     "rate": ("sfreq", "fs", "Fs", "srate", "rate", "sampling_rate", "nfo.fs", "hdr.fs", "SampleRate"),
     "channels": ("ch_names", "channels", "labels", "channel_names", "nfo.clab", "clab"),
-    "events": ("events", "event_samples", "mrk.pos", "pos", "trial", "onsets"),
+    "events": ("events", "event_samples", "mrk.pos", "pos", "trial"),
     "codes": ("codes", "event_codes", "event_names", "mrk.y", "mrk.toe", "labels_y"),
 }
 """Names under which programs keep these, where a user gives no mapping."""
+
+_ONSETS = "onsets"
+"""Where programs keep samples or seconds; whole seconds cannot be told from samples, so it is no usual name."""
 
 _USUAL = "by usual names"
 
@@ -186,6 +190,9 @@ def read_arrays(path: Path, reading: FileHints) -> Recording:
     )
     first = what.first if what.first >= 0 else int(matlab)
     events = _events(values, what, first, float(rate), path, doubts)
+    if who == _USUAL and not what.events and _look(values, _ONSETS) is not None:
+        text = f"{_ONSETS} may be samples or seconds, so no events are read; where they are samples say so: map='... "
+        doubts.append(Note(code="events", text=f"{text}events={_ONSETS}', else write their samples", doubt=True))
     notes = (
         Note(
             code="columns", text=f"{who}: samples at {what.data}, {n_channels} channels, events at {what.events or '-'}"
@@ -300,7 +307,16 @@ def _events(
     if unplaced:
         text = f"{unplaced} events of {what.events} have no position; left out"
         doubts.append(Note(code="events", text=text, doubt=True, count=unplaced))
-    return [_event(int(position) - first, code, called, sfreq) for position, code in placed]
+    # What was computed may be off by its last digits.
+    broken = [position for position, _ in placed if abs(position - round(position)) > 1e-6]
+    if broken:
+        text = (
+            f"{len(broken)} places of {what.events} are no whole numbers ({broken[0]:g}): are they seconds? They are "
+        )
+        text += "taken for samples, the nearest; accept=events if that is what they are"
+        doubts.append(Note(code="events", text=text, doubt=True, count=len(broken)))
+    # Half a sample is a seam, and what happened there belongs to the sample after it.
+    return [_event(math.floor(position - first + 0.5), code, called, sfreq) for position, code in placed]
 
 
 def _columns(places: Any, what: ArrayMap, first: int, path: Path, doubts: list[Note]) -> tuple[Any, Any, int]:

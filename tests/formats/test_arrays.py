@@ -218,6 +218,20 @@ def test_a_table_of_events_has_a_row_each(told, tmp_path):
             told({"pos": wrong}, "events=pos")
 
 
+def test_places_that_may_be_seconds_are_in_doubt(told, tmp_path):
+    with pytest.warns(DoubtWarning, match=r"2 places of pos are no whole numbers \(6\.5\): are they seconds\?"):
+        told({"pos": [2.0, 6.5, 10.25]}, "events=pos first=0")
+    # A seam lies between two samples (counted from 1); the sum of steps of a tenth is off by its last digits.
+    recording = told({"pos": [100.5, 901.0 - 1e-10]}, "events=pos", accept=("events",))
+    assert [event.sample for event in recording.events] == [100, 900]
+    assert not any(note.doubt for note in told({"pos": [101.0, 901.0 - 1e-10]}, "events=pos").notes)
+    np.savez(tmp_path / "a.npz", data=CNT, sfreq=250.0, onsets=[2.0, 6.0], codes=[1, 2])
+    with pytest.warns(DoubtWarning, match="onsets may be samples or seconds, so no events are read"):
+        assert not read_recording(tmp_path / "a.npz", unit="uV").events
+    recording = read_recording(tmp_path / "a.npz", map="data=data rate=sfreq unit=uV events=onsets codes=codes")
+    assert [event.sample for event in recording.events] == [2, 6]
+
+
 def test_names_of_events_in_cells_and_a_rate_that_is_said(told, tmp_path):
     words = np.array([["left", "foot"]], dtype=object)
     recording = told({"pos": [101, 901], "words": words}, "events=pos codes=words")
