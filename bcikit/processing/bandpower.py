@@ -154,6 +154,8 @@ class BandPower(SlidingStep):
     """
 
     name: ClassVar[str] = "bandpower"
+    scales: ClassVar[tuple[str, ...]] = ("log", "power", "relative")
+    """What `scale` may be; steps that compute with powers take nothing else."""
     bands: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(BANDS))
     scale: str = "power"
     _sliding: "SlidingBands | None" = field(init=False, repr=False, default=None)
@@ -162,7 +164,7 @@ class BandPower(SlidingStep):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choice("scale", self.scale, ("log", "power", "relative"))
+        check_choice(f"scale of {self.name}", self.scale, self.scales)
         self.bands = check_bands(self.bands)
 
     def prepare(self, info: StreamInfo) -> tuple[list[str], NDArray[np.intp], str]:

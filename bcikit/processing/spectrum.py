@@ -124,6 +124,7 @@ class PowerRatio(BandPower):
     """
 
     name: ClassVar[str] = "ratio"
+    scales: ClassVar[tuple[str, ...]] = ("power",)
     numerator: Sequence[str] = ("theta",)
     denominator: Sequence[str] = ("beta",)
     log: bool = False
@@ -160,6 +161,7 @@ class Lateralisation(BandPower):
     """
 
     name: ClassVar[str] = "lateralisation"
+    scales: ClassVar[tuple[str, ...]] = ("power",)
     bands: Mapping[str, tuple[float, float]] = field(default_factory=lambda: {"mu": (8.0, 13.0), "beta": (13.0, 30.0)})
     left: Sequence[str] = ("C3",)
     right: Sequence[str] = ("C4",)
@@ -200,6 +202,7 @@ class Erd(BandPower):
     """
 
     name: ClassVar[str] = "erd"
+    scales: ClassVar[tuple[str, ...]] = ("power",)
     bands: Mapping[str, tuple[float, float]] = field(default_factory=lambda: {"mu": (8.0, 13.0), "beta": (13.0, 30.0)})
     reference: Mapping[str, Sequence[float]] = field(default_factory=dict)
     _level: NDArray[np.float64] = field(init=False, repr=False, default_factory=lambda: np.empty(0))

@@ -21,7 +21,7 @@ from bcikit.processing import (
     Standardise,
     learn_reference,
 )
-from bcikit.signal import ArgumentError, Bad, DataError, Recording, StreamInfo
+from bcikit.signal import ArgumentError, Bad, ConfigError, DataError, Recording, StreamInfo
 
 
 def windows(recording, result, n_window, n_hop):
@@ -65,6 +65,17 @@ def test_scales_of_band_power(streams) -> None:
     ratio = PowerRatio(numerator=["theta", "alpha"], denominator=["beta"]).apply(recording).data
     each = power.reshape(-1, 7, 4)
     np.testing.assert_allclose(ratio, (each[:, :, 1] + each[:, :, 2]) / each[:, :, 3], rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", ["log", "relative"])
+def test_what_is_made_of_band_powers_is_made_of_powers(streams, scale) -> None:
+    made = ({"step": "ratio"}, {"step": "lateralisation"}, {"step": "erd", "reference": {"C3": [1.0, 1.0]}})
+    for step in made:
+        with pytest.raises(ConfigError, match=f"scale of {step['step']} is '{scale}'; allowed: power"):
+            Pipeline.from_config([{**step, "scale": scale}])
+    recording = streams.clean(3)
+    ratio = PowerRatio(scale="power").apply(recording).data
+    np.testing.assert_allclose(PowerRatio(log=True).apply(recording).data, np.log10(ratio))
 
 
 def test_bands_that_cannot_be_are_refused(info) -> None:
