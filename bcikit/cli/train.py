@@ -199,8 +199,11 @@ def show_population(path: Path, model: Any, read: Sequence[Any], *, quiet: bool)
     lost = sorted({name for one in read for name in one.trials.ch_names} - set(sheet.ch_names))
     left_out = f"; not everybody has {', '.join(lost)}, left out" if lost else ""
     console.print(f"Channels that all have: {', '.join(sheet.ch_names)}{left_out}", markup=False)
-    console.print(
-        f"A new {new} may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine of "
-        f"ten between {expected['low']:.2f} and {expected['high']:.2f} (each {new} left out once)"
-    )
+    if expected:
+        console.print(
+            f"A new {new} may expect {expected['metric']} [bold]{expected['value']:.2f}[/] without calibration, nine "
+            f"of ten between {expected['low']:.2f} and {expected['high']:.2f} (each {new} left out once)"
+        )
+    else:
+        console.print(f"What a new {new} may expect is not known: the trials of each are of one class.")
     console.print(f"Model: [bold]{escape(str(path))}[/]")

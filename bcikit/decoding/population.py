@@ -191,18 +191,24 @@ def _value(scores: Scores, fold: int, metric: str) -> float:
 
 
 def expectation(values: Sequence[float], *, metric: str) -> dict[str, Any]:
-    """Return mean over people and Student's 90 % prediction interval for one more, within 0 and 1."""
+    """Return mean over people and Student's 90 % prediction interval for one more, within 0 and 1.
+
+    Who has no value (an AUC of trials of one class) is left out; where nobody has one it is empty.
+    """
     from scipy.stats import t
 
-    n = len(values)
-    mean = float(np.mean(values))
-    reach = float(t.ppf(0.95, n - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / n)) if n > 1 else 1.0
+    known = [float(value) for value in values if np.isfinite(value)]
+    n = len(known)
+    if not n:
+        return {}
+    mean = float(np.mean(known))
+    reach = float(t.ppf(0.95, n - 1) * np.std(known, ddof=1) * np.sqrt(1 + 1 / n)) if n > 1 else 1.0
     return {
         "metric": metric,
         "value": mean,
         "low": max(0.0, mean - reach),
         "high": min(1.0, mean + reach),
-        "people": [float(value) for value in values],
+        "people": known,
     }
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from typer.testing import CliRunner
 
 from bcikit import record
 from bcikit.cli.app import app, main
-from bcikit.decoding import Model, make_decoder
+from bcikit.decoding import Epochs, Model, make_decoder
+from bcikit.decoding.evaluation import page
 from bcikit.decoding.evaluation import run as run_module
 from bcikit.decoding.evaluation.layouts import find_tasks
 from bcikit.decoding.evaluation.parallel import run_jobs
 from bcikit.decoding.evaluation.run import evaluate_task
-from bcikit.decoding.evaluation.splits import split_names
-from bcikit.decoding.evaluation.task import Run, Task, load_person, load_task
+from bcikit.decoding.evaluation.splits import split_names, values_of
+from bcikit.decoding.evaluation.task import Run, SubjectTrials, Task, load_person, load_task
 from bcikit.decoding.metrics import ece
 from bcikit.signal import ArgumentError, DataError, Event, Recording, SourceError, StreamInfo
 
@@ -211,6 +213,39 @@ def test_a_decoder_that_fails_does_not_end_the_others(folder):
     result = evaluate_task(short, load_task(short), ["acm-svm", "csp-lda"], splits=["shuffled"])
     assert "samples left" in result.failures["acm-svm, shuffled, 1"]
     assert set(result.results) == {"csp-lda"}
+
+
+def test_a_person_of_one_class_takes_the_auc_of_nobody_else(monkeypatch):
+    rng = np.random.default_rng(0)
+    data = []
+    for number in range(3):
+        y = np.array(["target", "other"])[np.arange(16) % 2 if number < 2 else np.ones(16, int)]
+        X = rng.standard_normal((16, 2, 20)) + 2.0 * (y == "target")[:, None, None]
+        place, runs = np.arange(16), np.zeros(16, dtype=np.int64)
+        trials = Epochs(
+            X=X, y=y, groups=place // 8, runs=runs, samples=place * 50, sfreq=20.0, tmin=0.0, tmax=1.0,
+            ch_names=("C3", "C4"),
+        )  # fmt: skip
+        data.append(SubjectTrials(subject=f"p{number}", trials=trials, sessions=runs, left_out=0))
+    task = Task(
+        name="x", paradigm="p300", runs=(), events={}, tmin=0.0, tmax=1.0, filters=(), recommended="erp-lda",
+        metric="auc",
+    )  # fmt: skip
+    result = evaluate_task(task, data, ["erp-lda"], splits=["cross-subject"])
+    found = result.results["erp-lda"]["cross-subject"]
+    assert set(found.values) == {"p0", "p1"}
+    assert found.mean > 0.9
+    assert result.failures == {"erp-lda, cross-subject, p2": "no auc: what was decided is of one class"}
+    json.dumps(result.to_dict(), allow_nan=False)
+
+    def undrawn(*_: object) -> None:
+        raise DataError("Some are none.")
+
+    monkeypatch.setattr(page, "_comparison", undrawn)
+    monkeypatch.setattr(page, "_learning", lambda *_: [])
+    notes = page.make_section(result, data).notes
+    assert "From decoder to decoder: not drawn (Some are none)" in notes
+    assert values_of({"a": [SimpleNamespace(auc=np.nan)] * 2}, "auc", "shuffled", ()) == {}
 
 
 def test_where_no_decoder_can_be_evaluated_the_command_ends_with_1_and_says_why_once(folder):

@@ -15,7 +15,7 @@ from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model, make_decoder
 from bcikit.decoding.adaptation import AdaptiveModel
 from bcikit.decoding.centre import Recentring, centre_of, followed, trust_between
-from bcikit.decoding.evaluation.transfer import TransferCurve
+from bcikit.decoding.evaluation.transfer import FOLLOWING, TransferCurve
 from bcikit.decoding.population import (
     EQUAL_OWN,
     MemberTrials,
@@ -23,6 +23,7 @@ from bcikit.decoding.population import (
     _weight,
     centred,
     common_channels,
+    expectation,
     fit_population,
 )
 from bcikit.decoding.spd import covariances, mean_riemann
@@ -216,6 +217,20 @@ def test_bands_are_students():
     assert (low, high) == (0.0, 1.0)
     empty = TransferCurve(metric="accuracy", people=("a",), sizes=(0,), values={"own": [[None]]}, unlabelled={})
     assert empty.band("own", 0) is None
+
+
+def test_a_person_of_one_class_has_no_auc_and_costs_nobody_theirs():
+    assert expectation([0.8, np.nan, 0.8], metric="auc") == expectation([0.8, 0.8], metric="auc")
+    assert expectation([0.8, np.nan], metric="auc")["people"] == [0.8]
+    assert expectation([np.nan], metric="auc") == {}
+    unlabelled = {FOLLOWING: [0.8, np.nan]}
+    curve = TransferCurve(
+        metric="auc", people=("a", "b"), sizes=(0,), values={"own": [[0.6], [np.nan]]}, unlabelled=unlabelled
+    )
+    assert curve.band("own", 0) == (0.6, 0.6, 0.6)
+    said = json.loads(json.dumps(curve.to_dict(), allow_nan=False))
+    assert said["by_person"] == {"own": [[0.6], [None]]}
+    assert said["without_calibration"]["value"] == 0.8
 
 
 @pytest.fixture(scope="module")

@@ -137,7 +137,11 @@ def _pictures(result: TaskResult, data: Sequence[SubjectTrials]) -> tuple[list[t
             continue
         if made is not None:
             pictures.append((heading, data_url(made), text))
-    return pictures + _comparison(result, split), missing
+    try:
+        pictures += _comparison(result, split)
+    except (DataError, ValueError) as error:
+        missing.append(f"From decoder to decoder: not drawn ({str(error).rstrip('.')})")
+    return pictures, missing
 
 
 def _learning(

@@ -27,7 +27,7 @@ class SplitResult:
     Attributes
     ----------
     values : dict of str to float
-        Accuracy or AUC of each person; of the left-out people for "cross-subject".
+        Accuracy or AUC of each person who has one; of the left-out people for "cross-subject".
     scores : tuple of Scores
         One a person, or one in all for "cross-subject".
     """
@@ -193,8 +193,13 @@ def evaluate_task(
             if found is not None:
                 people = [one.subject for one in those_able(split, data)]
                 values = values_of(found, task.metric, split, people)
-                scores = tuple(one for parts in found.values() for one in parts)
-                results[decoder][split] = SplitResult(values=values, scores=scores)
+                for who in people if split == "cross-subject" else found:
+                    if who not in values:
+                        why = f"no {task.metric}: what was decided is of one class"
+                        failures[f"{decoder}, {split}, {who}"] = why
+                if values:
+                    scores = tuple(one for parts in found.values() for one in parts)
+                    results[decoder][split] = SplitResult(values=values, scores=scores)
     return TaskResult(
         task=task,
         n_subjects=len(data),

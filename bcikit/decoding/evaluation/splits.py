@@ -319,7 +319,9 @@ def _few(one: SubjectTrials, shots: int) -> SplitPart:
 
 
 def values_of(found: Mapping[str, Sequence[Any]], metric: str, split: str, names: Sequence[str]) -> dict[str, float]:
-    """Return a decoder's value of each person; of the left-out people for "cross-subject".
+    """Return a decoder's value of each person who has one; of the left-out people for "cross-subject".
+
+    Trials of one class have no AUC.
 
     Parameters
     ----------
@@ -331,8 +333,9 @@ def values_of(found: Mapping[str, Sequence[Any]], metric: str, split: str, names
         People, in the order of the groups.
     """
     if split != "cross-subject":
-        return {
-            who: float(np.mean([getattr(scores, metric) for scores in parts])) for who, parts in found.items() if parts
-        }
-    (scores,) = found["all"]
-    return {name: float(getattr(scores.of_fold(fold), metric)) for fold, name in enumerate(names)}
+        each = {who: [getattr(scores, metric) for scores in parts] for who, parts in found.items()}
+    else:
+        (scores,) = found["all"]
+        each = {name: [getattr(scores.of_fold(fold), metric)] for fold, name in enumerate(names)}
+    known = {who: [value for value in values if np.isfinite(value)] for who, values in each.items()}
+    return {who: float(np.mean(values)) for who, values in known.items() if values}

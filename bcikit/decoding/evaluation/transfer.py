@@ -85,15 +85,20 @@ class TransferCurve:
             "people_are": self.whose,
             "trials_a_class": list(self.sizes),
             "curves": rows,
-            "by_person": self.values,
-            "unlabelled": self.unlabelled,
+            "by_person": {way: [_known(row) for row in found] for way, found in self.values.items()},
+            "unlabelled": {way: _known(row) for way, row in self.unlabelled.items()},
             "without_calibration": expectation(self.unlabelled[FOLLOWING], metric=self.metric),
         }
 
 
+def _known(values: Sequence[float | None]) -> list[float | None]:
+    """Return values as JSON has them: None for an AUC of trials of one class."""
+    return [value if value is not None and np.isfinite(value) else None for value in values]
+
+
 def band_of(found: Sequence[float | None]) -> tuple[float, float, float] | None:
     """Return mean and 95 % confidence limits (Student's) of values of people; None where nobody has one."""
-    known = [value for value in found if value is not None]
+    known = [value for value in found if value is not None and np.isfinite(value)]
     if not known:
         return None
     mean = float(np.mean(known))
