@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bcikit.signal import DataError
 from bcikit.validation.amplitude import DB, own_gains, toward_nothing
-from bcikit.validation.extremes import amplitude, calmed, extreme_share
+from bcikit.validation.extremes import PASSBAND, amplitude, calmed, extreme_share
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import sine_fit, solve_normal
 from bcikit.validation.takes import Context, Take
@@ -154,7 +154,7 @@ def flatness(takes: list[Take], context: Context) -> Result:
     del context
     take = takes[0]
     hz, relative, u = harmonics_of(take)
-    top = min(50.0, 0.4 * take.info.sfreq)
+    top = min(PASSBAND, 0.4 * take.info.sfreq)
     inside = (hz >= 1.0) & (hz <= top)
     chosen = _without_luck(hz[inside], relative[inside], u[inside])
     names = [take.info.ch_names[column] for column in take.signals]
@@ -163,7 +163,10 @@ def flatness(takes: list[Take], context: Context) -> Result:
         row = int(pick(chosen))
         words = f"{word} response of {int(inside.sum())} harmonics up to {top:g} Hz (at {hz[inside][row]:g} Hz)"
         measurements.append(
-            extreme_share(relative[inside][row], u[inside][row], names, pick, quantity=quantity, label=words)
-        )
+            extreme_share(
+                relative[inside][row], u[inside][row], names, pick, quantity=quantity, label=words,
+                whole=top >= PASSBAND,
+            )
+        )  # fmt: skip
     decibels = 20 * np.log10(np.maximum(relative, 1e-6))
     return measurements, {"response": {"hz": hz.tolist(), "db": decibels.T.tolist(), "names": names}}

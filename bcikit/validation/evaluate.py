@@ -10,7 +10,7 @@ import numpy as np
 from bcikit.signal import DataError
 from bcikit.validation.catalogue import BenchTest
 from bcikit.validation.profile import Profile
-from bcikit.validation.results import Judgement, Measurement, Outcome, judge, worst
+from bcikit.validation.results import Judgement, Measurement, Outcome, worst
 from bcikit.validation.takes import Context, Take
 
 
@@ -70,7 +70,4 @@ def _judge(test: str, measurement: Measurement, profile: Profile) -> list[Measur
     if not limits:
         # A test may have found something by itself.
         return [measurement]
-    return [
-        replace(measurement, limit=limit, judgement=judge(measurement.value, measurement.uncertainty, limit))
-        for limit in limits
-    ]
+    return [measurement.judged(limit) for limit in limits]

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from bcikit.validation.results import Measurement
 
+PASSBAND = 50.0
+"""Hz, up to which limits are about the response."""
+
 
 def calmed(values: NDArray[np.float64], u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return values drawn to their mean as far as their uncertainty explains their spread, and their new uncertainty.
@@ -44,6 +47,7 @@ def extreme_share(
     *,
     quantity: str,
     label: str,
+    whole: bool = True,
 ) -> Measurement:
     """Return the smallest or largest of the channels' shares in percent, calmed.
 
@@ -55,7 +59,7 @@ def extreme_share(
         Of the channels.
     pick : callable
         `numpy.argmin` or `numpy.argmax`.
-    quantity, label : str
+    quantity, label, whole
         Of the measurement.
     """
     calm, u_calm = calmed(shares, u)
@@ -67,6 +71,7 @@ def extreme_share(
         unit="%",
         uncertainty=200 * float(u_calm[column]),
         channel=names[column],
+        whole=whole,
     )
 
 

@@ -16,6 +16,8 @@ from bcikit.validation.timebase import fit_line
 Result = tuple[list[Measurement], dict[str, Any]]
 BAND = (0.5, 70.0)
 """Hz, where noise is counted."""
+LINES = 100.0
+"""Hz, up to which a single line is looked for."""
 
 
 def band_rms(
@@ -62,9 +64,12 @@ def input_noise(takes: list[Take], context: Context) -> Result:
     median = np.median(peaks, axis=0)
     loud = int(np.argmax(median))
     u_pp = 1.2533 * peaks[:, loud].std(ddof=1) / np.sqrt(len(peaks)) if len(peaks) > 1 else np.nan
-    spectrum = np.abs(np.fft.rfft(band, axis=0)) * 2 / len(band)
+    top = min(LINES, sfreq / 2)
+    rms_lines, _, wide = band_rms(data, sfreq, low, top)
+    # Without the last, which at half the rate counts once.
+    spectrum = np.abs(np.fft.rfft(wide, axis=0))[:-1] * 2 / len(wide)
     line, channel = np.unravel_index(np.argmax(spectrum), spectrum.shape)
-    tone = 2 * float(spectrum[line, channel])
+    tone, at = 2 * float(spectrum[line, channel]), line * sfreq / len(wide)
     from scipy.signal import welch
 
     frequencies, density = welch(data, sfreq, nperseg=min(len(data), round(8 * sfreq)), axis=0)
@@ -89,11 +94,12 @@ def input_noise(takes: list[Take], context: Context) -> Result:
         ),
         Measurement(
             quantity="noise_tone",
-            label=f"Largest single line (at {line * sfreq / len(band):.4g} Hz), peak to peak",
+            label=f"Largest single line from {low:g} to {top:g} Hz (at {at:.4g} Hz), peak to peak",
             value=tone,
             unit="uV",
-            uncertainty=4 * 2 * float(rms[channel]) / np.sqrt(len(band)),
+            uncertainty=4 * 2 * float(rms_lines[channel]) / np.sqrt(len(wide)),
             channel=names[channel],
+            whole=top >= LINES,
         ),
         Measurement(
             quantity="noise_density", label="Density of the white part", value=float(np.max(floor)), unit="nV/√Hz"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bcikit.signal import DataError
-from bcikit.validation.extremes import calmed, extreme_share
+from bcikit.validation.extremes import PASSBAND, calmed, extreme_share
 from bcikit.validation.noise import band_rms
 from bcikit.validation.results import Measurement
 from bcikit.validation.sinefit import sine_fit
@@ -25,7 +25,7 @@ def frequency_response(takes: list[Take], context: Context) -> Result:
     reference = int(np.argmin(np.abs(frequencies - 5.0)))
     relative = size / size[reference]
     u = 2 * relative * np.sqrt((spread / size) ** 2 + (spread / size)[reference] ** 2)
-    top = min(50.0, 0.4 * takes[0].info.sfreq)
+    top = min(PASSBAND, 0.4 * takes[0].info.sfreq)
     inside = (frequencies >= 0.5) & (frequencies <= top + 1e-9)
     names = [takes[0].info.ch_names[column] for column in takes[0].signals]
     measurements = []
@@ -36,8 +36,11 @@ def frequency_response(takes: list[Take], context: Context) -> Result:
         row, _ = np.unravel_index(pick(relative[inside]), relative[inside].shape)
         words = f"{label} response from 0.5 to {top:g} Hz (at {frequencies[inside][row]:g} Hz) against 5 Hz"
         measurements.append(
-            extreme_share(relative[inside][row], u[inside][row] / 2, names, pick, quantity=quantity, label=words)
-        )
+            extreme_share(
+                relative[inside][row], u[inside][row] / 2, names, pick, quantity=quantity, label=words,
+                whole=top >= PASSBAND,
+            )
+        )  # fmt: skip
     decibels = 20 * np.log10(np.maximum(relative.mean(axis=1), 1e-6))
     measurements += _corner(frequencies, decibels)
     del context

@@ -107,6 +107,9 @@ class Measurement:
     budget : tuple of (str, float)
         What contributes to the uncertainty, each as a standard uncertainty in `unit`; the root of the sum of their
         squares is half of it. Where nothing is named, all of it is the scatter of the recording.
+    whole : bool
+        False where the rate of the device leaves out a part of the band that the limits are about: such a limit can be
+        broken, and never be kept.
     """
 
     quantity: str
@@ -118,6 +121,16 @@ class Measurement:
     limit: Limit | None = None
     judgement: Judgement = Judgement.REPORT
     budget: tuple[tuple[str, float], ...] = ()
+    whole: bool = True
+
+    def judged(self, limit: Limit) -> "Measurement":
+        """Return it with a limit and what that makes of it."""
+        found = judge(self.value, self.uncertainty, limit)
+        label = self.label
+        if found is Judgement.PASS and not self.whole:
+            found = Judgement.INCONCLUSIVE
+            label = f"{label}; the limit is about more than this sampling rate shows"
+        return replace(self, limit=limit, judgement=found, label=label)
 
     def contributions(self) -> tuple[tuple[str, float], ...]:
         """Return the budget; one line, the scatter of the recording, where the test names no other."""

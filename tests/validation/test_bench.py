@@ -15,7 +15,7 @@ from bcikit.acquisition import Source, open_source
 from bcikit.acquisition.file import FileSource
 from bcikit.signal import Capabilities, Chunk, DataError, Event, Recording, StreamInfo, StreamLostError
 from bcikit.simulation.stimulus import Stimulus
-from bcikit.validation import TESTS, Judgement, Profile, bench, validate
+from bcikit.validation import TESTS, Judgement, Profile, bench, setups, validate
 from bcikit.validation.bench import FreeRunning, OperatorBench, bench_for, describe
 from bcikit.validation.evaluate import evaluate
 from bcikit.validation.takes import Take
@@ -397,3 +397,55 @@ def test_the_own_signal_of_a_device_is_compared_with_what_its_maker_says():
     outcome = evaluate(test, [_generated(expected)], replace(profile, expected=more))
     assert outcome.judgement is Judgement.INCONCLUSIVE
     assert "The profile describes 3 channels, the stream has 2" in outcome.reason
+
+
+def _shorted(rate, line):
+    """Return 20 s of shorted inputs with a line of 6 uV peak to peak."""
+    samples = np.arange(20 * rate)
+    data = np.random.default_rng(0).normal(0, 0.1, (len(samples), 2))
+    data[:, 1] += 3.0 * np.sin(2 * np.pi * line * samples / rate) if line else 0.0
+    info = _Amplifier.info.replace(sfreq=float(rate))
+    stimulus = Stimulus(kind="short", seconds=20.0)
+    return Take(key="1", stimulus=stimulus, info=info, data=data, samples=samples, times=samples / rate)
+
+
+@pytest.mark.parametrize("line", [65.0, 90.0, 100.0])
+def test_a_line_is_found_up_to_100_hz(line):
+    outcome = evaluate(_test("V-NOISE"), [_shorted(250, line)], Profile.load("ifcn"))
+    (tone,) = [m for m in outcome.measurements if m.quantity == "noise_tone"]
+    assert tone.value == pytest.approx(6.0, rel=0.02)
+    assert tone.judgement is Judgement.FAIL
+    assert f"from 0.5 to 100 Hz (at {line:g} Hz)" in tone.label
+
+
+def _sines(rate, size=1.0):
+    """Return the sines of V-FREQ of an amplifier that is flat to half its rate."""
+    info = _Amplifier.info.replace(sfreq=float(rate))
+    takes = []
+    for number, stimulus in enumerate(setups.frequencies(info, Profile.load("iec"))):
+        samples = np.arange(round(stimulus.seconds * rate))
+        wave = size * stimulus.amplitude_uv * np.sin(2 * np.pi * stimulus.frequency * samples / rate)
+        data = wave[:, None] + size * np.random.default_rng(number).normal(0, 0.1, (len(samples), 2))
+        takes.append(
+            Take(key=str(number), stimulus=stimulus, info=info, data=data, samples=samples, times=samples / rate)
+        )
+    return takes
+
+
+def test_a_limit_about_more_than_the_rate_shows_is_not_kept():
+    tones = {
+        rate: next(
+            m
+            for m in evaluate(_test("V-NOISE"), [_shorted(rate, 0)], Profile.load("ifcn")).measurements
+            if m.quantity == "noise_tone"
+        )
+        for rate in (125, 200)
+    }
+    assert tones[125].judgement is Judgement.INCONCLUSIVE
+    assert "from 0.5 to 62.5 Hz" in tones[125].label
+    assert "the limit is about more than this sampling rate shows" in tones[125].label
+    assert tones[200].judgement is Judgement.PASS
+    for rate, expected in ((100, Judgement.INCONCLUSIVE), (125, Judgement.PASS)):
+        outcome = evaluate(_test("V-FREQ"), _sines(rate), Profile.load("iec"))
+        found = {m.judgement for m in outcome.measurements if m.quantity.startswith("response_")}
+        assert found == {expected}, rate
