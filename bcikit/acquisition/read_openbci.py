@@ -14,7 +14,15 @@ from bcikit.acquisition.rows import TextTable, encoding_of, numeric, read_lines,
 from bcikit.acquisition.stamps import BAND
 from bcikit.signal import Note, Recording, SourceError, StreamInfo
 
-_BOARDS = {"cyton": "CYTON_BOARD", "daisy": "CYTON_DAISY_BOARD", "ganglion": "GANGLION_BOARD"}
+_BOARDS = {
+    "cyton": "CYTON_BOARD",
+    "daisy": "CYTON_DAISY_BOARD",
+    "ganglion": "GANGLION_BOARD",
+    "cytonwifi": "CYTON_WIFI_BOARD",
+    "cytonwifidaisy": "CYTON_DAISY_WIFI_BOARD",
+    "ganglionwifi": "GANGLION_WIFI_BOARD",
+}
+"""Board by a word of the head; the last that is there counts, so what holds another word comes after it."""
 _ACCEL = 3
 _CLOCK = re.compile(r"\d{1,2}:\d{2}:\d{2}([.,:]\d+)?")
 

@@ -268,6 +268,24 @@ def test_openbci_packets_that_came_twice_and_a_rate_that_is_not_the_stated_one(t
 
 
 @pytest.mark.parametrize(
+    ("board", "lost"),
+    [
+        ("CytonSerial", 10),
+        ("CytonSerialDaisy", 5),
+        ("CytonWifi", 10),
+        ("CytonWifiDaisy", 10),
+        ("GanglionWifi", 10),
+        ("GanglionNative", 0),
+    ],
+)
+def test_openbci_losses_are_counted_as_the_counter_of_the_board_runs(tmp_path, board, lost):
+    rows = [f"{cells(i)}, 0, {1.7e9 + i / 250:.6f}, 0, x" for i in (*range(100), *range(110, 200))]
+    head = f"%OpenBCI Raw EXG Data\n%Number of channels = 8\n%Sample Rate = 250 Hz\n%Board = OpenBCI_GUI$Board{board}\n"
+    recording = read_recording(openbci(tmp_path / "a.txt", rows, titles=TITLES, head=head), accept=("rate",))
+    assert recording.lost == lost
+
+
+@pytest.mark.parametrize(
     ("count", "columns", "said"),
     [
         ("%Number of channels = 4\n", None, "the head says 4 channels, the titles name 8; the file is damaged"),
