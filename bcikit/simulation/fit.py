@@ -27,6 +27,9 @@ LEAST_R, MOST_DB = 0.95, 2.0
 MOST_TIMES = 2.0
 """A size of a microvolt or more that is so many times as large or small is not met."""
 
+_MOST_BAD = 0.01
+"""Share of a channel's samples that may be no numbers: a straight line in their place has no rhythm."""
+
 _FRONTAL = ("Fp1", "Fpz", "Fp2", "AF7", "AF8", "AF3", "AF4")
 
 
@@ -300,7 +303,20 @@ def _moved(settings: TwinSettings, wanted: Features, reached: Features) -> TwinS
 def _eeg(recording: Recording) -> tuple[NDArray[np.float64], list[str]]:
     columns = recording.info.indices(ch_type="eeg")
     names = [recording.info.ch_names[column].strip(".") for column in columns]
-    return recording.data[:, columns], names
+    data = recording.data[:, columns]
+    bad = ~np.isfinite(data)
+    if not bad.any():
+        return data, names
+    lost = [f"{name} ({share:.1%})" for name, share in zip(names, bad.mean(axis=0), strict=True) if share > _MOST_BAD]
+    if lost:
+        raise DataError(
+            f"{recording.info.name}: too many samples are no numbers in {', '.join(lost)}; at most {_MOST_BAD:.0%} of "
+            "a channel are bridged. Leave these channels out, or take a part of the recording that has them."
+        )
+    rows = np.arange(len(data))
+    columns_of = zip(data.T, bad.T, strict=True)
+    bridged = [np.interp(rows, rows[~gone], column[~gone]) for column, gone in columns_of]
+    return np.column_stack(bridged), names
 
 
 def _aperiodic(frequencies: NDArray[np.float64], power: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -351,17 +367,18 @@ def _erd(recording: Recording, data: NDArray[np.float64], names: list[str], cues
     columns = [names.index(name) for name in _AREAS["mu"] if name in names]
     table = _cues(recording, cues)
     sfreq = recording.info.sfreq
-    first = int(recording.samples[0]) if recording.n_times else 0
-    starts = [(e.sample or 0) - first for e in recording.events if e.name in table and table[e.name] != "rest"]
+    found = [e.sample or 0 for e in recording.events if e.name in table and table[e.name] != "rest"]
+    # Lost samples are counted by the places of events, and have no row.
+    starts = np.searchsorted(recording.samples, found).tolist()
     if not columns or len(starts) < 5:
         return float("nan")
     power = sosfiltfilt(butter(4, [8.0, 13.0], "band", fs=sfreq, output="sos"), data[:, columns], axis=0) ** 2
     during, before = [], []
     for start in starts:
-        a, b = start + round(0.5 * sfreq), start + round(3.5 * sfreq)
-        if start - round(1.5 * sfreq) >= 0 and b <= len(power):
+        first, a, b = (start + round(seconds * sfreq) for seconds in (-1.5, 0.5, 3.5))
+        if first >= 0 and b <= len(power) and recording.samples[b - 1] - recording.samples[first] == b - 1 - first:
             during.append(power[a:b].mean(axis=0))
-            before.append(power[start - round(1.5 * sfreq) : start].mean(axis=0))
+            before.append(power[first:start].mean(axis=0))
     if len(during) < 5:
         return float("nan")
     return float(np.max(1 - np.mean(during, axis=0) / np.mean(before, axis=0)))

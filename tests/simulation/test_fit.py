@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bcikit.acquisition import open_source, read_recording
-from bcikit.signal import DataError, DoubtWarning
+from bcikit.signal import DataError, DoubtWarning, Event, Recording, StreamInfo
 from bcikit.simulation.fit import features, fit_twin
 
 
@@ -60,3 +60,35 @@ def test_a_twin_that_is_not_like_the_recording_is_a_doubt(simulate):
     with pytest.warns(DoubtWarning, match=r"is not like .*mean spectrum has r = .* dB"):
         fit = fit_twin(strange, rounds=1)
     assert fit.to_dict()["doubts"] == fit.doubts() != []
+
+
+def _imagined(*, lost=0):
+    """Return trials of 12 s whose mu rhythm falls by 95 % at each cue, without the samples from 500 to `lost`."""
+    rng = np.random.default_rng(0)
+    samples = np.arange(250 * 12 * 12)
+    second = samples / 250 % 12
+    size = np.where((second >= 4) & (second < 8), np.sqrt(0.05), 1.0)
+    data = (10 * size * np.sin(2 * np.pi * 10 * samples / 250))[:, None] + rng.normal(0, 0.1, (len(samples), 2))
+    events = [Event(name="cue/left_hand", time=12 * k + 4.0, sample=250 * (12 * k + 4)) for k in range(12)]
+    info = StreamInfo(name="x", sfreq=250.0, ch_names=("C3", "C4"))
+    keep = (samples < 500) | (samples >= lost)
+    whole = Recording.from_arrays(info, data, events=tuple(events))
+    return replace(whole, data=data[keep], times=whole.times[keep], samples=samples[keep])
+
+
+@pytest.mark.parametrize("lost", [0, 1250])
+def test_a_gap_leaves_the_desynchronisation_where_the_cues_are(lost):
+    assert features(_imagined(lost=lost)).erd == pytest.approx(0.95, abs=0.02)
+
+
+def test_single_samples_that_are_no_numbers_are_bridged_and_many_are_refused():
+    recording = _imagined()
+    wanted = features(recording)
+    data = recording.data.copy()
+    data[700, 0] = np.nan
+    found = features(replace(recording, data=data))
+    assert found.erd == pytest.approx(wanted.erd, abs=0.01)
+    assert found.background == pytest.approx(wanted.background, rel=0.05)
+    data[5000:6000, 1] = np.nan
+    with pytest.raises(DataError, match=r"too many samples are no numbers in C4 \(2\.8%\); at most 1%"):
+        features(replace(recording, data=data))
