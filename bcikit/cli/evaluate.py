@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from bcikit.decoding.evaluation.run import TaskResult
     from bcikit.decoding.evaluation.task import SubjectTrials
 
-PARADIGMS_HELP = "motor-imagery, ssvep, p300, errp, braking or cvep."
+PARADIGMS_HELP = "motor-imagery, ssvep, p300, errp or braking."
+
+
+def check_paradigm(paradigm: str) -> None:
+    """Refuse a paradigm whose decoders need more than a command line can say."""
+    if paradigm == "cvep":
+        raise ArgumentError(
+            "c-VEP needs its codes, which no option says. Write a study file for bcikit evaluate: [[decoder]] with "
+            "params (lags and period, or codes and classes), and a [[pipeline]] that lets the code through."
+        )
 
 
 def register(app: typer.Typer) -> None:
@@ -134,6 +143,7 @@ def register(app: typer.Typer) -> None:
             refuse_idle("--transfer", **usual)
         if paradigm is None:
             raise ArgumentError(f"Say which paradigm: -p {PARADIGMS_HELP}")
+        check_paradigm(paradigm)
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding.evaluation.layouts import find_tasks
 

@@ -65,7 +65,7 @@ def register(app: typer.Typer) -> None:
         from rich.markup import escape
 
         from bcikit.cli.console import console, progress_bars
-        from bcikit.cli.evaluate import show_empty, show_lost_channels, show_people
+        from bcikit.cli.evaluate import check_paradigm, show_empty, show_lost_channels, show_people
         from bcikit.cli.pairs import numbers, pairs
         from bcikit.decoding import Model, join, make_decoder
         from bcikit.decoding.evaluation.layouts import find_tasks
@@ -73,6 +73,7 @@ def register(app: typer.Typer) -> None:
         from bcikit.decoding.evaluation.transfer import people_of
         from bcikit.decoding.population import fit_population
 
+        check_paradigm(paradigm)
         tasks = find_tasks(
             data,
             paradigm=paradigm,

@@ -122,6 +122,8 @@ def test_train_writes_a_model_that_loads(folder, tmp_path):
         (["evaluate", "{folder}", "-p", "motor-imagery", "--events", "T1"], "a=1,b=2"),
         (["evaluate", "{folder}", "-p", "motor-imagery", "--events", "X=left"], "No event named X"),
         (["evaluate", "{folder}", "-p", "ssvep", "--events", EVENTS], "--frequencies"),
+        (["evaluate", "{folder}", "-p", "cvep", "--events", EVENTS], "Write a study file"),
+        (["train", "{folder}", "-p", "cvep", "--events", EVENTS], "Write a study file"),
         (["train", "{folder}", "-p", "motor-imagery", "--events", "T1=left"], "two classes"),
         (["train", "{folder}", "-p", "motor-imagery", "--events", EVENTS, "--task", "3"], "--task is 3"),
     ],

@@ -347,6 +347,18 @@ def test_a_wrong_study_lists_its_problems(tmp_path):
     assert "paradigm is missing" in text
 
 
+def test_codes_are_not_evaluated_behind_filters_that_take_them_out(tmp_path):
+    file = tmp_path / "s.toml"
+    data = '[[data]]\npath = "d"\nparadigm = "cvep"\nevents = { a = "l", b = "r" }\n'
+    file.write_text(data)
+    with pytest.raises(
+        ConfigError, match=r"is c-VEP, whose codes the usual filters take out: write a \[\[pipeline\]\]"
+    ):
+        read_study(file)
+    file.write_text(data + '[[pipeline]]\nname = "p"\nsteps = []\n')
+    assert read_study(file).data[0].paradigm == "cvep"
+
+
 def test_two_things_of_one_name_are_refused(tmp_path):
     file = tmp_path / "s.toml"
     data = '[[data]]\npath = "{}"\nparadigm = "motor-imagery"\nevents = {{ T1 = "l", T2 = "r" }}\n'

@@ -167,6 +167,11 @@ def read_study(path: str | Path) -> StudySettings:
         *_twice("decoders and decoder.name", [*settings.decoders, *(one.name for one in settings.decoder)]),
         *_twice("seeds", settings.seeds),
         *_twice("data.name", [one.name for one in settings.data if one.name]),
+        *(
+            f"data: {one.path} is c-VEP, whose codes the usual filters take out: write a [[pipeline]]"
+            for one in settings.data
+            if one.paradigm == "cvep" and not settings.pipeline
+        ),
     ]
     if problems:
         raise ConfigError(str(path), problems)
