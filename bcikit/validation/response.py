@@ -54,7 +54,9 @@ def _corner(frequencies: NDArray[np.float64], decibels: NDArray[np.float64]) -> 
     below = np.flatnonzero((decibels[1:] <= target) & (decibels[:-1] > target))
     if not len(below):
         label = f"-3 dB point: above {frequencies[-1]:g} Hz"
-        return [Measurement(quantity="bandwidth", label=label, value=float("nan"), unit="Hz")]
+        # Of what gives nothing at all no point is known.
+        above = float(frequencies[-1]) if np.isfinite(decibels).all() else float("nan")
+        return [Measurement(quantity="bandwidth", label=label, value=float("nan"), unit="Hz", above=above)]
     from scipy.interpolate import PchipInterpolator
 
     at = int(below[-1])

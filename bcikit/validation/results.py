@@ -110,6 +110,8 @@ class Measurement:
     whole : bool
         False where the rate of the device leaves out a part of the band that the limits are about: such a limit can be
         broken, and never be kept.
+    above : float
+        What the value is larger than, where it was not reached (it is NaN then); NaN where that is not known.
     """
 
     quantity: str
@@ -122,10 +124,13 @@ class Measurement:
     judgement: Judgement = Judgement.REPORT
     budget: tuple[tuple[str, float], ...] = ()
     whole: bool = True
+    above: float = math.nan
 
     def judged(self, limit: Limit) -> "Measurement":
         """Return it with a limit and what that makes of it."""
         found = judge(self.value, self.uncertainty, limit)
+        if math.isnan(self.value) and math.isinf(limit.high) and self.above >= limit.low:
+            found = Judgement.PASS
         label = self.label
         if found is Judgement.PASS and not self.whole:
             found = Judgement.INCONCLUSIVE
@@ -142,6 +147,8 @@ class Measurement:
         """Return value, uncertainty and unit, rounded as the uncertainty allows (two digits of it)."""
         unit = "" if self.unit == "1" else self.unit
         if not math.isfinite(self.value):
+            if math.isfinite(self.above):
+                return f"> {self.above:g} {unit}".strip()
             return "not reached" if math.isnan(self.value) else f"{self.value} {unit}".strip()
         if not math.isfinite(self.uncertainty) or self.uncertainty <= 0:
             return f"{self.value:.4g} {unit}".strip()

@@ -449,3 +449,18 @@ def test_a_limit_about_more_than_the_rate_shows_is_not_kept():
         outcome = evaluate(_test("V-FREQ"), _sines(rate), Profile.load("iec"))
         found = {m.judgement for m in outcome.measurements if m.quantity.startswith("response_")}
         assert found == {expected}, rate
+
+
+def test_a_corner_beyond_what_was_measured_keeps_a_limit_below_it():
+    def bandwidth(takes):
+        outcome = evaluate(_test("V-FREQ"), takes, Profile.load("ifcn"))
+        return next(m for m in outcome.measurements if m.quantity == "bandwidth")
+
+    found = bandwidth(_sines(500))
+    assert found.judgement is Judgement.PASS
+    assert found.text() == "> 225 Hz"
+    assert bandwidth(_sines(125)).judgement is Judgement.INCONCLUSIVE
+    # What gives nothing reaches nothing.
+    nothing = bandwidth(_sines(500, size=0.0))
+    assert nothing.judgement is Judgement.INCONCLUSIVE
+    assert nothing.text() == "not reached"
