@@ -53,7 +53,11 @@ def nmcc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Return the normalised Matthews correlation ``(MCC + 1) / 2``; 0.5 is chance (Carrara and Papadopoulo 2023)."""
     from sklearn.metrics import matthews_corrcoef
 
-    return float((matthews_corrcoef(np.asarray(y_true), np.asarray(y_pred)) + 1.0) / 2.0)
+    true, decided = np.asarray(y_true), np.asarray(y_pred)
+    if len(np.unique(np.concatenate([true, decided]))) < 2:
+        # One class and always that: no correlation, which scikit-learn says with a warning.
+        return 0.5
+    return float((matthews_corrcoef(true, decided) + 1.0) / 2.0)
 
 
 def roc_auc(y_true: ArrayLike, scores: Array, classes: ArrayLike) -> float:

@@ -173,7 +173,7 @@ class Scores(Shown):
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers, ready for JSON."""
         n_correct = int(np.count_nonzero(self.y_true == self.y_pred))
-        auc = self.auc
+        auc, kappa = self.auc, self.kappa
         return {
             "split": self.split,
             "n_trials": self.n_trials,
@@ -181,7 +181,7 @@ class Scores(Shown):
             "accuracy": self.accuracy,
             "accuracy_interval": list(accuracy_interval(n_correct, self.n_trials)),
             "balanced_accuracy": self.balanced_accuracy,
-            "kappa": self.kappa,
+            "kappa": kappa if np.isfinite(kappa) else None,
             "auc": auc if np.isfinite(auc) else None,
             "nmcc": self.nmcc,
             "itr": self.itr,

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -32,6 +33,15 @@ def test_runs_are_left_out_one_by_one(trials):
     values = scores.to_dict()
     assert values["confusion"] == scores.confusion.tolist()
     assert sum(map(sum, values["confusion"])) == 60
+
+
+def test_numbers_that_trials_of_one_class_do_not_have_are_none_in_json(trials):
+    scores = cross_validate(made("csp-lda"), trials)
+    first = scores.classes[0]
+    one = replace(scores, y_true=np.full_like(scores.y_true, first), y_pred=np.full_like(scores.y_pred, first))
+    values = one.to_dict()
+    assert (values["auc"], values["kappa"]) == (None, None)
+    json.dumps(values, allow_nan=False)
 
 
 def test_where_one_class_is_commoner_chance_is_to_say_it_always(trials):
