@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from bcikit.decoding.calibration import Temperature
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.linear import linear_scores
-from bcikit.decoding.registry import DECODERS, make_decoder
+from bcikit.decoding.registry import check_decoder, make_decoder
 from bcikit.decoding.scores import held_out_scores, make_folds
 from bcikit.signal import DataError, check_choice, check_int, check_range
 
@@ -91,7 +91,7 @@ class Hybrid(Decoder):
         DataError
             If there is no EEG channel, or none of the body, or one of the body is flat in the training.
         """
-        check_choice("eeg", self.eeg, [name for name, entry in DECODERS.items() if entry.paradigm == "motor-imagery"])
+        check_decoder("eeg", self.eeg, "motor-imagery")
         check_range("piece", self.piece, low=0.0, low_open=True, unit="s")
         check_int("n_folds", self.n_folds, low=2)
         data, index = self._begin(X, y)

@@ -12,7 +12,7 @@ from bcikit.decoding.calibration import make_calibrator, scores_of
 from bcikit.decoding.centre import centre_of
 from bcikit.decoding.estimator import Centring, Decoder, check_trials, knowing_channels
 from bcikit.decoding.familiar import Familiarity, typical_distance
-from bcikit.decoding.registry import DECODERS, make_decoder
+from bcikit.decoding.registry import decoders_at, make_decoder
 from bcikit.decoding.scores import Scores, cross_validate
 from bcikit.decoding.sheet import ModelSheet, now_utc, package_versions
 from bcikit.decoding.store import read_model, write_model
@@ -445,8 +445,8 @@ def _name_of(estimator: Any) -> tuple[str, str]:
     kind = type(estimator)
     where = f"{kind.__module__}:{kind.__name__}"
     # The entry that fixes the most parameters first: the plain class would match its variants, too.
-    for name, entry in sorted(DECODERS.items(), key=lambda item: -len(item[1].defaults)):
-        if entry.where == where and all(getattr(estimator, key) == value for key, value in entry.defaults.items()):
+    for name, entry in sorted(decoders_at(where), key=lambda item: -len(item[1].defaults)):
+        if all(getattr(estimator, key) == value for key, value in entry.defaults.items()):
             return name, entry.paradigm
     return kind.__name__, "any" if not isinstance(estimator, Decoder) else "own"
 

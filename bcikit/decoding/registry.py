@@ -1,13 +1,14 @@
 """Decoders by name, the same in the API, on the command line and in session files."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bcikit import plugins
 from bcikit.decoding.estimator import Decoder
-from bcikit.signal import ArgumentError, PluginError, check_choice, check_range
+from bcikit.signal import ArgumentError, DoubtWarning, PluginError, check_choice, check_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,25 +42,28 @@ class _Entries(Mapping[str, Entry]):
     def __getitem__(self, name: str) -> Entry:
         if name not in plugins.names("decoders"):
             raise KeyError(name)
-        plugin = plugins.find("decoders", name)
-        if plugin.shipped:
-            return Entry(
-                paradigm=plugin.settings["paradigm"],
-                where=plugin.where,
-                what=plugin.what,
-                defaults=plugin.settings.get("defaults", {}),
-            )
-        found = plugin.load()
-        if not (isinstance(found, type) and issubclass(found, Decoder)):
-            raise PluginError(f"the decoder {name!r} of {plugin.package} is no class of Decoder: {found!r}.")
-        paradigm = check_choice(f"paradigm of {found.__qualname__}", getattr(found, "paradigm", "any"), PARADIGMS)
-        return Entry(paradigm=paradigm, where=plugin.where, what=(found.__doc__ or "").strip().partition("\n")[0])
+        return _entry_of(plugins.find("decoders", name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(plugins.names("decoders"))
 
     def __len__(self) -> int:
         return len(plugins.names("decoders"))
+
+
+def _entry_of(plugin: plugins.Plugin) -> Entry:
+    if plugin.shipped:
+        return Entry(
+            paradigm=plugin.settings["paradigm"],
+            where=plugin.where,
+            what=plugin.what,
+            defaults=plugin.settings.get("defaults", {}),
+        )
+    found = plugin.load()
+    if not (isinstance(found, type) and issubclass(found, Decoder)):
+        raise PluginError(f"the decoder {plugin.name!r} of {plugin.package} is no class of Decoder: {found!r}.")
+    paradigm = check_choice(f"paradigm of {found.__qualname__}", getattr(found, "paradigm", "any"), PARADIGMS)
+    return Entry(paradigm=paradigm, where=plugin.where, what=(found.__doc__ or "").strip().partition("\n")[0])
 
 
 DECODERS: Mapping[str, Entry] = _Entries()
@@ -69,14 +73,43 @@ DECODERS: Mapping[str, Entry] = _Entries()
 def decoder_names(paradigm: str | None = None) -> tuple[str, ...]:
     """Return the names of the decoders of one paradigm, or of all.
 
+    One of another package that cannot be used has no paradigm: it is left out of one's names with a `DoubtWarning`.
+
     Raises
     ------
     ArgumentError
         If there is no such paradigm.
     """
-    if paradigm is not None:
-        check_choice("paradigm", paradigm, PARADIGMS)
-    return tuple(name for name, entry in DECODERS.items() if paradigm in (None, entry.paradigm))
+    if paradigm is None:
+        return tuple(DECODERS)
+    check_choice("paradigm", paradigm, PARADIGMS)
+    found = []
+    for name in DECODERS:
+        try:
+            if DECODERS[name].paradigm == paradigm:
+                found.append(name)
+        except (PluginError, ArgumentError) as error:
+            warnings.warn(f"a decoder is left out: {error}", DoubtWarning, stacklevel=2)
+    return tuple(found)
+
+
+def decoders_at(where: str) -> list[tuple[str, Entry]]:
+    """Return the names and entries of the decoders at one place (``module:class``); no other one is loaded."""
+    return [(plugin.name, _entry_of(plugin)) for plugin in plugins.plugins("decoders") if plugin.where == where]
+
+
+def check_decoder(argument: str, name: str, paradigm: str) -> None:
+    """Refuse what is no decoder of a paradigm; no other one than that of this name is loaded.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none, with the names of those that are.
+    PluginError
+        If it is of another package and cannot be used.
+    """
+    if name not in DECODERS or DECODERS[name].paradigm != paradigm:
+        check_choice(argument, name, decoder_names(paradigm))
 
 
 def decoder_class(name: str) -> type[Decoder]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -12,6 +13,7 @@ from bcikit import plugins
 from bcikit.acquisition.formats import known_formats
 from bcikit.cli import checkup
 from bcikit.cli.app import app
+from bcikit.decoding import Epochs, Model, decoder_names, make_decoder
 from bcikit.outputs import open_output
 from bcikit.plugins import table
 from bcikit.processing import Pipeline
@@ -175,3 +177,49 @@ def test_files_of_all_other_formats_are_read_beside_one_that_does_not_load(
             assert sorted(one.name for one in known_formats()) == sorted(known)
     finally:
         known_formats.cache_clear()
+
+
+def imagery_with_muscle() -> Epochs:
+    """Return 40 trials of noise in which each class has a loud channel of EEG and one of EMG."""
+    data = np.random.default_rng(1).standard_normal((40, 4, 100))
+    sides = np.arange(40) % 2
+    data[np.arange(40), sides] *= 3
+    data[np.arange(40), 2 + sides] *= 3
+    return Epochs(
+        X=data,
+        y=np.array(["left", "right"])[sides],
+        groups=np.repeat([0, 1], 20),
+        runs=np.repeat([0, 1], 20),
+        samples=np.arange(40) * 300,
+        sfreq=100.0,
+        tmin=0.0,
+        tmax=1.0,
+        ch_names=("C3", "C4", "left arm", "right arm"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "module", "said"),
+    [
+        ("fancy = stranger_module:Fancy", "raise RuntimeError('boom')", "'fancy' .* RuntimeError: boom"),
+        ("fancy = stranger_module:Fancy", "class Fancy: pass", "'fancy' of stranger is no class of Decoder"),
+    ],
+)
+def test_all_other_decoders_are_named_and_trained_beside_one_that_does_not_load(
+    entry: str, module: str, said: str, stranger: Callable[..., None]
+) -> None:
+    known = decoder_names("motor-imagery")
+    stranger(f"[bcikit.decoders]\n{entry}\n", module)
+    trials = imagery_with_muscle()
+    assert Model.fit("csp-lda", trials).sheet.decoder == "csp-lda"
+    muscle = {"left arm": "emg", "right arm": "emg", "C3": "eeg", "C4": "eeg"}
+    assert Model.fit("hybrid", trials, params={"channels": muscle}).sheet.decoder == "hybrid"
+    flicker = make_decoder(
+        "ssvep-auto", sfreq=100.0, frequencies={"left": 8.0, "right": 11.0}, candidates=("fb-tangent",)
+    )
+    assert flicker.fit(trials.X, trials.y).chosen_ == "fb-tangent"
+    assert "fancy" in decoder_names()
+    with pytest.warns(DoubtWarning, match=said):
+        assert decoder_names("motor-imagery") == known
+    with pytest.raises(PluginError, match=said):
+        make_decoder("fancy", sfreq=100.0)

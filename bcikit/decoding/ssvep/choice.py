@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from bcikit.decoding.estimator import Decoder
 from bcikit.decoding.ssvep.stimuli import check_frequencies
 from bcikit.decoding.ssvep.subbands import remove_line
-from bcikit.signal import check_choice, check_range
+from bcikit.signal import check_range
 
 Array = NDArray[np.float64]
 
@@ -121,12 +121,12 @@ class SsvepAuto(Decoder):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Choose and fit."""
-        from bcikit.decoding.registry import DECODERS, make_decoder
+        from bcikit.decoding.registry import check_decoder, make_decoder
         from bcikit.decoding.scores import held_out_scores, make_folds
 
         check_range("n_folds", self.n_folds, low=2)
         for name in self.candidates:
-            check_choice("candidate", name, [n for n, entry in DECODERS.items() if entry.paradigm == "ssvep"])
+            check_decoder("candidate", name, "ssvep")
         data, _ = self._begin(X, y)
         labels = np.asarray(y).astype(str)
         targets = check_frequencies(self.frequencies, sfreq=self.sfreq)
