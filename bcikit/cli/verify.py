@@ -149,9 +149,12 @@ def _audit(folder: Path, header: Mapping[str, Any]) -> tuple[int, list[str]]:
 
     try:
         result = verify_audit(folder)
-    except RecordingError:
-        # A recording without a gate has none.
-        return 0, []
+    except RecordingError as error:
+        if (folder / FILE_NAME).exists():
+            return 0, [str(error)]
+        # What `record` and `import` write has no gate, and no log; a session has both.
+        gone = f"{FILE_NAME} is gone: every session writes one, and without it its configuration has no check"
+        return 0, [gone] if "gate" in header["config"] else []
     if not result.intact:
         return result.n_records, [f"audit log: {result.problem}"]
     first = (folder / FILE_NAME).read_text(encoding="utf-8").partition("\n")[0]

@@ -91,6 +91,23 @@ def test_a_sealed_session_comes_back(
         run("import", tmp_path / "s.sealed", "--out", tmp_path / "again")
 
 
+def test_a_session_without_its_audit_log_is_not_as_it_was_written(run: Run, session_dir: Path) -> None:
+    # What is recorded without a gate has no log, and misses none.
+    assert run("verify", session_dir).exit_code == 0
+    header = json.loads((session_dir / "session.json").read_text(encoding="utf-8"))
+    header["config"]["gate"] = {"profile": "fes"}
+    (session_dir / "session.json").write_text(json.dumps(header), encoding="utf-8")
+    result = run("verify", session_dir, "--json")
+    assert result.exit_code == 1
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert problem.startswith("audit.jsonl is gone: every session writes one")
+    # One that is there and cannot be read is no smaller doubt.
+    (session_dir / "audit.jsonl").mkdir()
+    result = run("verify", session_dir, "--json")
+    assert result.exit_code == 1
+    assert "audit.jsonl cannot be read" in json.loads(result.stdout)["problems"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
