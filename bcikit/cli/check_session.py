@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
         from bcikit.cli.console import console
         from bcikit.cli.launch import attending, wants_window
+        from bcikit.cli.screens import with_screen
         from bcikit.session import plan
         from bcikit.session.engine import session_config
         from bcikit.signal import ConfigError
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         try:
             config = session_config(file)
             assert config is not None
+            config = with_screen(config, "auto", headless=headless)
             who = attending(config, operator)
             with plan(config, operator=who, orders=wants_window(headless=headless)) as made:
                 found = made.lines()

@@ -30,20 +30,17 @@ def with_screen(
         With "auto": no window.
     """
     from bcikit.cli.launch import has_display
-    from bcikit.outputs.registry import output_class
     from bcikit.session.config import OutputSection
+    from bcikit.session.from_config import shows
     from bcikit.session.shipped import with_options
-    from bcikit.signal import Address
 
     check_choice("--screen", screen, SCREENS)
     check_choice("--language", language, ("en", "zh"))
     address = config.source.address
     simulated = address.startswith("sim:")
     if screen == "auto":
-        live = not address.startswith(("sim:", "file:")) or "live=1" in address
-        screen = "second" if live and not headless and has_display() else "none"
-    parsed = [Address.parse(section.address) for section in config.outputs]
-    if screen == "none" or any(output_class(item.scheme).can_show(item) for item in parsed):
+        screen = "second" if not headless and has_display() and _comes_live(address) else "none"
+    if screen == "none" or shows(config):
         return config
     shown = {"page": "ws:?screen=1", "frames": f"frames:?language={language}"}.get(
         screen, f"screen:?place={screen}&language={language}"
@@ -52,3 +49,24 @@ def with_screen(
     if simulated and screen != "frames":
         changes["source"] = config.source.model_copy(update={"address": with_options(address, live=1)})
     return config.model_copy(update=changes)
+
+
+def _comes_live(address: str) -> bool:
+    """Return whether samples come at their own pace; a source of which nothing here tells that is opened and asked."""
+    from bcikit.acquisition import open_source
+    from bcikit.signal import Address, BciError
+
+    try:
+        scheme = Address.parse(address).scheme
+        if scheme in ("brainflow", "lsl") or "live=1" in address:
+            return True
+        if scheme in ("sim", "file"):
+            return False
+        source = open_source(address)
+    except BciError:
+        # The plan says what is wrong with it.
+        return False
+    try:
+        return source.live
+    finally:
+        source.close()

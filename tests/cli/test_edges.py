@@ -15,9 +15,11 @@ import pytest
 from bcikit.cli import app, console, file_options, launch, screens, train
 from bcikit.recording import SessionWriter, read_session
 from bcikit.safety import AuditLog
+from bcikit.session.config import config_from
 from bcikit.session.shipped import shipped_config
 from bcikit.session.summary import to_json
 from bcikit.signal import BciError, Chunk, Event, StreamInfo
+from bcikit.simulation.dut import DeviceUnderTest
 
 
 def test_the_version_is_said(command_line) -> None:
@@ -108,6 +110,32 @@ def test_the_persons_screen_is_added_where_one_is_wanted(monkeypatch) -> None:
     assert shown.outputs[-1].address == "screen:?place=second&language=en"
     assert screens.with_screen(shown, "page", language="en", headless=False) is shown
     assert screens.with_screen(live, "auto", language="en", headless=True) is live
+
+
+@pytest.mark.parametrize("address", ["dut:", "dut:faults?source=sim:p300", "file:x.edf", "nobody:knows", "no address"])
+def test_no_window_is_added_for_a_source_that_is_faster_than_life(monkeypatch, address) -> None:
+    # With one, the plan refuses the session: it works in real time only.
+    monkeypatch.setattr(launch, "has_display", lambda: True)
+    closed = []
+    monkeypatch.setattr(DeviceUnderTest, "close", lambda source: closed.append(source))
+    config = config_from({"source": {"address": address}, "paradigm": {"name": "p300-speller"}})
+    assert screens.with_screen(config, "auto") is config
+    assert len(closed) == (address == "dut:")
+
+
+def test_a_check_is_of_the_session_that_would_run(monkeypatch, command_line, tmp_path) -> None:
+    monkeypatch.setattr(launch, "has_display", lambda: True)
+    monkeypatch.setattr("bcikit.outputs.screen.find_spec", lambda name: None)
+    file = tmp_path / "session.toml"
+    file.write_text('[source]\naddress = "brainflow:synthetic"\n[paradigm]\nname = "motor-imagery"\n', encoding="utf-8")
+    done = command_line("check", "session", file, "--json")
+    assert done.code == 2
+    assert any("The patient's window needs" in problem for problem in json.loads(done.out)["problems"]), done.out
+    assert command_line("check", "session", file, "--json", "--headless").code == 0
+    # An output that is wrong is told with all else, here as where it runs.
+    file.write_text(file.read_text(encoding="utf-8") + '[[outputs]]\naddress = "serail:COM3"\n', encoding="utf-8")
+    problems = json.loads(command_line("check", "session", file, "--json").out)["problems"]
+    assert {problem.partition(":")[0] for problem in problems} >= {"outputs.0.address", "outputs.1.address"}
 
 
 def test_a_viewer_without_a_display_says_how_to_look(monkeypatch, command_line) -> None:
