@@ -55,6 +55,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Export a session. Names, dates, serial numbers and unknown texts are taken out unless you --keep them.
 
+        A sealed folder holds everything as it was recorded.
+
         Ends with 1 if something is left out that a format cannot hold, unless you say --lossy.
         """
         from bcikit.recording import (
@@ -92,20 +94,24 @@ def register(app: typer.Typer) -> None:
         if sealed is not None:
             seal(find_session(source), sealed, passphrase=ask_passphrase(confirm=True))
             made["sealed"] = str(sealed)
-        check = Deidentifier(data, keep=options["keep"])
-        replaced, values = check.preview(), check.values_left_out()
+        replaced = values = 0
+        if any((bids, edf, fif, decisions, features)):
+            check = Deidentifier(data, keep=options["keep"])
+            replaced, values = len(check.preview()), check.values_left_out()
         if json:
-            typer.echo(jsonlib.dumps({"made": made, "replaced_texts": len(replaced), "values_left_out": values}))
+            typer.echo(jsonlib.dumps({"made": made, "replaced_texts": replaced, "values_left_out": values}))
             return
         for name, path_made in made.items():
             typer.echo(f"{name}: {path_made}")
         if replaced:
             typer.echo(
-                f"{len(replaced)} names of events or channels could identify and were replaced; "
+                f"{replaced} names of events or channels could identify and were replaced; "
                 "--keep texts or --keep channels leaves them."
             )
         if values:
             typer.echo(f"Values of {values} events could identify and were left out; --keep texts leaves them.")
+        if sealed is not None:
+            typer.echo("The sealed folder holds everything as it was recorded, names and dates, too.")
 
 
 def load(source: Path) -> "Session":

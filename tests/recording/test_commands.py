@@ -9,8 +9,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from bcikit.cli import export, importing, inspect, recover, verify
-from bcikit.recording import read_session
-from bcikit.signal import BciError
+from bcikit.recording import SessionWriter, read_session
+from bcikit.signal import BciError, Chunk, Event, StreamInfo
 
 Run = Callable[..., Result]
 
@@ -89,6 +89,23 @@ def test_a_sealed_session_comes_back(
     monkeypatch.delenv("BCIKIT_PASSPHRASE")
     with pytest.raises(BciError, match="no terminal to ask for the passphrase; set BCIKIT_PASSPHRASE"):
         run("import", tmp_path / "s.sealed", "--out", tmp_path / "again")
+
+
+def test_a_sealed_folder_is_not_said_to_be_without_names(
+    run: Run, info: StreamInfo, chunks: list[Chunk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BCIKIT_PASSPHRASE", "a long passphrase")
+    with SessionWriter(tmp_path / "s", info=info, config={}) as writer:
+        writer.chunk(chunks[0], float(chunks[0].times[-1]) + 0.1)
+        writer.event(Event(name="Jane Doe coughs", time=float(chunks[0].times[3]), sample=chunks[0].first_sample + 3))
+    alone = run("export", tmp_path / "s", "--sealed", tmp_path / "1.sealed")
+    assert "holds everything as it was recorded" in alone.output
+    assert "replaced" not in alone.output
+    told = json.loads(run("export", tmp_path / "s", "--sealed", tmp_path / "2.sealed", "--json").stdout)
+    assert (told["replaced_texts"], told["values_left_out"]) == (0, 0)
+    both = run("export", tmp_path / "s", "--sealed", tmp_path / "3.sealed", "--fif", tmp_path / "x_eeg.fif").output
+    assert "1 names of events or channels could identify and were replaced" in both
+    assert "holds everything as it was recorded" in both
 
 
 def test_a_session_without_its_audit_log_is_not_as_it_was_written(run: Run, session_dir: Path) -> None:
