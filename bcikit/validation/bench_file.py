@@ -1,6 +1,5 @@
 """The bench file: who measures, where, with which instruments and on which unit; kept from run to run."""
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bcikit.signal import ConfigError
+from bcikit.signal.documents import read_toml
 
 ASKED = {
     "operator": "Who measures",
@@ -52,16 +52,17 @@ class BenchFile:
         """
         if not path.is_file():
             return cls()
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(str(path), [str(error)]) from None
+        values = read_toml(path)
         problems = []
         plain = [name for name in ASKED if name not in ("generator", *_INSTRUMENT)]
         for key in sorted(set(values) - {*plain, "instrument"}):
             problems.append(f"{key}: unknown key; allowed: {', '.join(plain)}, [[instrument]]")
-        instruments = []
-        for number, item in enumerate(values.get("instrument", []), 1):
+        instruments: list[dict[str, str]] = []
+        items = values.get("instrument", [])
+        if not (isinstance(items, list) and all(isinstance(item, dict) for item in items)):
+            problems.append("instrument: must be tables; each one begins with [[instrument]], in double brackets")
+            items = []
+        for number, item in enumerate(items, 1):
             for key in sorted(set(item) - set(_INSTRUMENT)):
                 problems.append(f"instrument {number}.{key}: unknown key; allowed: {', '.join(_INSTRUMENT)}")
             instruments.append({key: str(item.get(key, "")) for key in _INSTRUMENT})

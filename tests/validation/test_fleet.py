@@ -219,3 +219,17 @@ def test_what_a_bench_lacks_is_said(tmp_path):
     (tmp_path / "more.toml").write_text('[[instrument]]\nserial = "7"\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"instrument 1\.serial: unknown key"):
         BenchFile.load(tmp_path / "more.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'[instrument]\nname = "DS360"\n', r"instrument: must be tables; .*\[\[instrument\]\]"),
+        (b'instrument = ["DS360"]\n', "instrument: must be tables"),
+        (b'operator = "M\xfcller"\n', "not UTF-8 .*; save it as UTF-8"),
+    ],
+)
+def test_a_bench_file_of_another_shape_is_told_what_is_wrong(tmp_path, content, said):
+    (tmp_path / "bench.toml").write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        BenchFile.load(tmp_path / "bench.toml")
