@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         user: Annotated[
             str, typer.Option("--user", help="Address of the simulated user, such as sim:motor-imagery?ability=0.5.")
         ] = SIMULATED,
-        seed: Annotated[int, typer.Option("--seed", help="Seed of the trials and of the simulated user.")] = 1,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the trials and of the simulated user.")] = 1,
         out: Annotated[
             Path | None, typer.Option("--out", help="Folder for result.json, report.html and the session.")
         ] = None,

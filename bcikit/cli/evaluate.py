@@ -90,7 +90,7 @@ def register(app: typer.Typer) -> None:
         dask: Annotated[
             str | None, typer.Option("--dask", help="Address of a Dask scheduler: tcp://host:8786.")
         ] = None,
-        seed: Annotated[int, typer.Option("--seed", help="Seed of the shuffled folds.")] = 0,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled folds.")] = 0,
         transfer: Annotated[
             bool, typer.Option("--transfer", help="Accuracy against own trials, with and without other people.")
         ] = False,

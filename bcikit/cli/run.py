@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         language: Annotated[str, typer.Option("--language", help="Language of that screen: en or zh.")] = "en",
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
-        seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything random.")] = None,
+        seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")] = None,
         operator: Annotated[
             str,
             typer.Option(

@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         intended_use: Annotated[str, typer.Option("--intended-use", help="For whom and what, in words.")] = "",
-        seed: Annotated[int, typer.Option("--seed", help="Seed of everything random.")] = 0,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")] = 0,
         across: Annotated[
             bool, typer.Option("--across", help="A model of all people in DATA, for somebody new.")
         ] = False,

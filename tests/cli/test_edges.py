@@ -364,3 +364,18 @@ def test_a_driver_that_hangs_keeps_the_exit_code(monkeypatch, command_line, end:
         come_back.set()
         hangs.join(60)
     assert left == [code]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "paradigm:motor-imagery", "--user", "sim", "--headless"),
+        ("demo", "--headless"),
+        ("evaluate", ".", "-p", "motor-imagery"),
+        ("train", ".", "-p", "motor-imagery", "--out", "x.bci"),
+    ],
+)
+def test_a_seed_that_is_none_is_refused_before_anything_runs(command_line, words) -> None:
+    done = command_line(*words, "--seed", "-1")
+    assert done.code == 2
+    assert "Invalid value for '--seed'" in done.err
