@@ -32,11 +32,11 @@ def wants_window(*, headless: bool) -> bool:
     if headless or not has_display():
         return False
     if find_spec("PySide6") is None or find_spec("pyqtgraph") is None:
-        from rich.markup import escape
+        import typer
 
-        from bcikit.cli.console import console
-
-        console.print(f"[yellow]No window: PySide6 and pyqtgraph are missing: {escape(install_hint('gui'))}.[/]")
+        # Not among the results, which may be JSON.
+        hint = f"No window: PySide6 and pyqtgraph are missing: {install_hint('gui')}."
+        typer.secho(hint, fg=typer.colors.YELLOW, err=True)
         return False
     return True
 

@@ -166,7 +166,10 @@ def test_a_display_without_the_package_of_the_window_is_said(monkeypatch, capsys
     monkeypatch.setattr(launching, "has_display", lambda: True)
     monkeypatch.setattr(launching, "find_spec", lambda name: None)
     assert not launching.wants_window(headless=False)
-    assert "No window: PySide6 and pyqtgraph are missing" in " ".join(capsys.readouterr().out.split())
+    said = capsys.readouterr()
+    assert "No window: PySide6 and pyqtgraph are missing" in said.err
+    # It would stand before the JSON of `run --json`.
+    assert said.out == ""
 
 
 def test_tasks_that_there_are_none_of_are_refused(command_line) -> None:
