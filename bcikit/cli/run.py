@@ -33,7 +33,12 @@ def register(app: typer.Typer) -> None:
                 "none; auto opens a window where there is a display and a live source.",
             ),
         ] = "auto",
-        language: Annotated[str, typer.Option("--language", help="Language of that screen: en or zh.")] = "en",
+        language: Annotated[
+            str,
+            typer.Option(
+                "--language", help="Language of that screen: en or zh; the browser's for a page, else en, if left out."
+            ),
+        ] = "",
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
         seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")] = None,

@@ -12,9 +12,7 @@ SCREENS = ("auto", "none", "second", "beside", "full", "window", "page", "frames
 memory, at which a simulated user looks faster than life."""
 
 
-def with_screen(
-    config: "SessionConfig", screen: str, *, language: str = "en", headless: bool = False
-) -> "SessionConfig":
+def with_screen(config: "SessionConfig", screen: str, *, language: str = "", headless: bool = False) -> "SessionConfig":
     """Return a session with the person's screen among its outputs.
 
     Parameters
@@ -25,7 +23,7 @@ def with_screen(
     screen : str
         One of `SCREENS`; "auto" opens a window where there is a display and the source is live.
     language : str
-        "en" or "zh".
+        "en" or "zh"; where it is empty, that of the browser on a page, and English in a window.
     headless : bool
         With "auto": no window.
     """
@@ -35,16 +33,16 @@ def with_screen(
     from bcikit.session.shipped import with_options
 
     check_choice("--screen", screen, SCREENS)
-    check_choice("--language", language, ("en", "zh"))
+    check_choice("--language", language, ("", "en", "zh"))
     address = config.source.address
     simulated = address.startswith("sim:")
     if screen == "auto":
         screen = "second" if not headless and has_display() and _comes_live(address) else "none"
     if screen == "none" or shows(config):
         return config
-    shown = {"page": "ws:?screen=1", "frames": f"frames:?language={language}"}.get(
-        screen, f"screen:?place={screen}&language={language}"
-    )
+    shown = {"page": "ws:?screen=1", "frames": "frames:"}.get(screen, f"screen:?place={screen}")
+    if language:
+        shown = with_options(shown, language=language)
     changes: dict[str, object] = {"outputs": [*config.outputs, OutputSection(address=shown)]}
     if simulated and screen != "frames":
         changes["source"] = config.source.model_copy(update={"address": with_options(address, live=1)})

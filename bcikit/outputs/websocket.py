@@ -96,6 +96,8 @@ class WebSocketOutput(Output):
         The page is what the person looks at: windows and epochs go by what it reports.
     authority : str
         Folder of the certificate authority; that of the user if empty.
+    language : str
+        Of the page, "en" or "zh"; that of the browser if empty.
     """
 
     scheme: ClassVar[str] = "ws"
@@ -104,7 +106,7 @@ class WebSocketOutput(Output):
     body: ClassVar[str] = "host:port"
     options: ClassVar[Mapping[str, Callable[[str], Any]]] = {
         "port": int, "token": str, "open": str, "tls": _flag, "name": str, "origin": str, "screen": _flag,
-        "authority": str,
+        "authority": str, "language": str,
     }  # fmt: skip
     paths: ClassVar[tuple[str, ...]] = ("authority",)
 
@@ -120,6 +122,7 @@ class WebSocketOutput(Output):
         origin: str = "",
         screen: bool = False,
         authority: str = "",
+        language: str = "",
     ) -> None:
         try:
             import websockets  # noqa: F401
@@ -127,6 +130,7 @@ class WebSocketOutput(Output):
             raise MissingDependencyError("websockets", "outputs", "A WebSocket output") from None
         check_int("port", port, low=0, high=65535)
         check_choice("open", open, ("", "network"))
+        check_choice("language", language, ("", "en", "zh"))
         host = host or ("0.0.0.0" if open else "127.0.0.1")  # noqa: S104 - only with the word for it
         if not open and not is_loopback(host):
             raise ArgumentError(
@@ -139,6 +143,7 @@ class WebSocketOutput(Output):
         self.token = token or secrets.token_urlsafe(24)
         self.port = port
         self.screen = screen
+        self._wanted = f"lang={language}" if language else ""
         names = own_names(host, filter(None, [name]))
         # A server at ::1 or 127.0.0.2 is at no other address of this machine.
         here = host if is_loopback(host) and host != "localhost" else "127.0.0.1"
@@ -180,7 +185,7 @@ class WebSocketOutput(Output):
     @property
     def url(self) -> str:
         """Address of the page, with the token."""
-        return f"{self._root}/?token={self.token}"
+        return f"{self._root}/?token={self.token}" + (f"&{self._wanted}" if self._wanted else "")
 
     @property
     def entry(self) -> str:
@@ -352,7 +357,8 @@ class WebSocketOutput(Output):
         if parts.path == "/enter":
             answer = self.door.enter(parts.query)
             if answer.status == HTTPStatus.SEE_OTHER:
-                return redirect("/", cookie=answer.cookie, secure=self._tls is not None)
+                page_of = f"/?{self._wanted}" if self._wanted else "/"
+                return redirect(page_of, cookie=answer.cookie, secure=self._tls is not None)
             return connection.respond(HTTPStatus(answer.status), answer.text)
         if parts.path == f"/{AUTHORITY}" and self._authority:
             return file_answer(self._authority, "application/x-pem-file")

@@ -98,7 +98,10 @@ def test_the_persons_screen_is_added_where_one_is_wanted(monkeypatch) -> None:
     own = [section.address for section in config.outputs]
     # A simulated user of the pace of the machine looks at no window.
     assert outputs("auto") == (own, config.source.address)
-    assert outputs("page")[0] == [*own, "ws:?screen=1"]
+    assert outputs("page")[0] == [*own, "ws:?screen=1&language=en"]
+    assert outputs("page", language="zh")[0] == [*own, "ws:?screen=1&language=zh"]
+    # Nobody said which: that of the browser.
+    assert outputs("page", language="")[0] == [*own, "ws:?screen=1"]
     assert "live=1" in outputs("page")[1]
     added, source = outputs("frames", language="zh")
     assert added == [*own, "frames:?language=zh"]

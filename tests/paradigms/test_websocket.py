@@ -1,5 +1,6 @@
 """The WebSocket server and the page it serves, read by other programs: `websockets`, npm `ws`, headless Chromium."""
 
+import http.client
 import json
 import os
 import select
@@ -361,3 +362,18 @@ def test_the_address_that_is_told_is_where_the_server_is(host):
         pytest.skip(f"no such address of this machine: {error}")
     with output, urllib.request.urlopen(output.url, timeout=60) as page:
         assert page.status == 200
+
+
+@pytest.mark.parametrize(("asked", "told"), [("&language=zh", "lang=zh"), ("", "")])
+def test_the_page_is_in_the_language_that_was_asked_for(asked, told):
+    with open_output(f"ws:127.0.0.1:0?screen=1{asked}") as output:
+        assert output.url.partition(output.token)[2] == (told and f"&{told}")
+        line = http.client.HTTPConnection("127.0.0.1", output.port, timeout=60)
+        line.request("GET", f"/enter?code={output.door.code}")
+        assert line.getresponse().headers["Location"] == (f"/?{told}" if told else "/")
+        line.close()
+
+
+def test_a_language_that_no_page_has_is_refused():
+    with pytest.raises(ArgumentError, match="language is 'de'; allowed"):
+        open_output("ws:127.0.0.1:0?language=de")
