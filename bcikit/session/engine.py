@@ -22,7 +22,7 @@ from bcikit.session.channel import ChannelServer
 from bcikit.session.conductor import AUTOMATIC, RULES, Conductor, model_message
 from bcikit.session.config import SessionConfig, completed, config_from, load_config
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
-from bcikit.session.from_config import shows
+from bcikit.session.from_config import recording_folder, shows
 from bcikit.session.listener import Listener
 from bcikit.session.models import AFTER, ERROR_MODEL, following, without_calibration
 from bcikit.session.objects import Objects
@@ -405,7 +405,7 @@ class Engine:
         if not section.enabled:
             yield None
             return
-        folder = Path(section.folder or default_folder(self.config))
+        folder = recording_folder(self.config)
         versions = {**installed_versions(), "rules": RULES}
         writer = SessionWriter(folder, info=made.stream, config=self.config.to_dict(), versions=versions)
         try:
@@ -501,12 +501,6 @@ class Engine:
             events=recording.events,
         )
         self.progress("Writing the report", 1, 1)
-
-
-def default_folder(config: SessionConfig) -> str:
-    """Return a new folder of the day for a session without one."""
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-    return str(Path("sessions") / f"{config.session.subject}-{stamp}")
 
 
 def session_config(given: SessionConfig | Mapping[str, Any] | str | Path | None) -> SessionConfig | None:

@@ -1,5 +1,6 @@
 """What single tables of a configuration come to: the paradigm, the channels, the window, the folder, the stimuli."""
 
+import datetime
 import os
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def check_folder(folder: str, *, new: bool = False) -> Path:
     if new and path == wanted and any(path.iterdir()):
         raise BciError(f"{path} is not empty; a session is never written over another. Name a new folder.")
     return path
+
+
+def recording_folder(config: SessionConfig) -> Path:
+    """Return the folder a session records into: its own, else a new one of this second."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
+    return Path(config.recording.folder or Path("sessions") / f"{config.session.subject}-{stamp}")
 
 
 def _is_there(path: Path) -> bool:

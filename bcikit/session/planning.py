@@ -45,6 +45,7 @@ from bcikit.session.from_config import (
     check_window,
     columns_of,
     paradigm_of,
+    recording_folder,
     seen_at,
     stimulus_result,
     window_of,
@@ -499,7 +500,7 @@ class _Planner:
         if not section.enabled:
             return
         folder = self._attempt(
-            "recording.folder", lambda: check_folder(section.folder or ".", new=bool(section.folder))
+            "recording.folder", lambda: check_folder(str(recording_folder(self.config)), new=bool(section.folder))
         )
         if folder is None:
             return

@@ -345,6 +345,15 @@ def test_a_film_of_ones_own_lies_beside_the_session_file(tmp_path: Path, monkeyp
             assert problem in told
 
 
+def test_where_a_session_without_a_folder_would_go_is_checked_before_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sessions").write_text("a file of that name", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"recording\.folder: .*sessions is a file; a session needs a folder"):
+        plan(config_from(session(tmp_path / "s", recording={"enabled": True})))
+
+
 def test_help_that_the_gate_would_cut_short_is_refused(tmp_path: Path) -> None:
     help_for_three = {"name": "action-observation", "settings": {"calibration_runs": 1}}
     with plan(config_from(session(tmp_path / "s", paradigm=help_for_three, gate={"action_max_s": 3.0}))):
