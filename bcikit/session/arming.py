@@ -59,6 +59,13 @@ def arming_problems(
     for rule, text in person_problems(request, gate).items():
         key = "arming.screening" if rule == "ST-DESIGN" else "arming.consent"
         problems.append(f"{key}: {text}.")
+    # A screening names nobody: by the hash in the consent it is known to be of this person. What is RESTRICTED had it.
+    answers = None if request.stimulus == "RESTRICTED" else request.screening
+    if gate.profile == "fes" and answers and request.consent and request.consent.screening_sha256 != answers.sha256():
+        problems.append(
+            "arming.screening: the screening answers are not those the consent was given with. Take the two files of "
+            "one visit of this person; a consent of other answers, or of none, must be given anew."
+        )
     if gate.real and not config.recording.enabled:
         problems.append(f"recording.enabled is false: {profile}, which needs the audit log that is kept with it.")
     needed, planned = needed_idle_seconds(gate), idle_seconds(config, gate)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.paradigms import make_paradigm
 from bcikit.presentation.headless import FramesOutput
-from bcikit.safety.consent import Consent
+from bcikit.safety.consent import Consent, load_screening
 from bcikit.session import Engine, plan, shipped_config
 from bcikit.session.config import ScreenSection, completed, config_from
 from bcikit.session.stimulus import notes_on_targets
@@ -249,7 +249,7 @@ def test_what_is_said_to_be_ready_runs(tables: dict[str, Any]) -> None:
     assert "no-model" not in json.dumps(wanted)
 
 
-def _consent(folder: Path, *scopes: Any, subject: str = "P-001") -> Path:
+def _consent(folder: Path, *scopes: Any, subject: str = "P-001", screening: str = "") -> Path:
     file = folder / "consent.json"
     Consent(
         subject=subject,
@@ -259,17 +259,19 @@ def _consent(folder: Path, *scopes: Any, subject: str = "P-001") -> Path:
         scopes=scopes,
         signer="participant",
         signed=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+        screening_sha256=screening,
     ).save(file)
     return file
 
 
 def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
-    file = _consent(tmp_path, "acquire", "fes")
     answers = tmp_path / "screening.json"
     asked = ("epilepsy", "prior_seizure", "photoparoxysmal_response", "migraine_with_photic_trigger", "alcohol")
     body = ("implant", "pregnancy", "metal", "skin", "sensation")
     said = {"age": 40, "sleep_h": 8.0, **dict.fromkeys((*asked, *body), False)}
     answers.write_text(json.dumps(said), encoding="utf-8")
+    own = load_screening(answers).sha256()
+    file = _consent(tmp_path, "acquire", "fes", screening=own)
     gate = {"profile": "fes"}
     right = {
         "session": {"subject": "P-001"},
@@ -291,7 +293,12 @@ def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
     assert "does not cover fes" in problems(
         arming={"consent": str(_consent(tmp_path, "acquire")), "screening": str(answers)}
     )
-    _consent(tmp_path, "acquire", "fes")
+    other = load_screening(answers).model_copy(update={"implant": True}).sha256()
+    for given_with in (other, ""):
+        _consent(tmp_path, "acquire", "fes", screening=given_with)
+        assert problems().startswith("arming.screening: the screening answers are not those the consent was given with")
+        assert problems(gate={"profile": "vr"}) == "arming.consent: consent does not cover vr."
+    _consent(tmp_path, "acquire", "fes", screening=own)
     assert "subject 'P-001'" in problems(session={"subject": "P-002"})
     assert "session.operator" in problems(operator="automatic")
     assert "holds the dead-man switch" in problems(orders=False)
