@@ -42,6 +42,9 @@ def register(app: typer.Typer) -> None:
         headless: Annotated[bool, typer.Option("--headless", help="No window, even where there is a display.")] = False,
         out: Annotated[Path | None, typer.Option("--out", help="Session folder to make.")] = None,
         seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of everything random.")] = None,
+        subject: Annotated[
+            str, typer.Option("--subject", help="Pseudonymous code of the person; the file's if left out.")
+        ] = "",
         operator: Annotated[
             str,
             typer.Option(
@@ -60,15 +63,16 @@ def register(app: typer.Typer) -> None:
         from bcikit.cli.launch import attending, launch
         from bcikit.cli.screens import with_screen
 
-        config = _config(session, user=user, source=source, out=out, seed=seed)
+        config = _config(session, user=user, source=source, out=out, seed=seed, subject=subject)
         config = with_screen(config, screen, language=language, headless=headless)
         launch(config, headless=headless, as_json=as_json, operator=attending(config, operator))
 
 
-def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None) -> Any:
+def _config(session: str, *, user: str, source: str, out: Path | None, seed: int | None, subject: str) -> Any:
     from bcikit.paradigms import paradigm_names
-    from bcikit.session.config import load_config
+    from bcikit.session.config import SessionSection, load_config
     from bcikit.session.shipped import is_paradigm_file, shipped_config
+    from bcikit.signal.settings import check_settings
 
     if session.startswith("paradigm:") or is_paradigm_file(session):
         if user not in ("", "sim"):
@@ -85,6 +89,8 @@ def _config(session: str, *, user: str, source: str, out: Path | None, seed: int
     changes: dict[str, Any] = {}
     if out is not None:
         changes["recording"] = config.recording.model_copy(update={"folder": str(out), "enabled": True})
-    if seed is not None:
-        changes["session"] = config.session.model_copy(update={"seed": seed})
+    about = {key: value for key, value in (("seed", seed), ("subject", subject or None)) if value is not None}
+    if about:
+        values = {**config.session.model_dump(exclude_unset=True), **about}
+        changes["session"] = check_settings(SessionSection, values, where="session")
     return config.model_copy(update=changes)

@@ -15,6 +15,8 @@ from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
 
 SUBJECT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$"
+ANONYMOUS = "anonymous"
+"""Code of whoever a session file does not name: everybody's, so it tells no two people apart."""
 
 
 class ConfigTable(BaseModel):
@@ -41,7 +43,7 @@ class SessionSection(ConfigTable):
     """
 
     name: str = "session"
-    subject: Annotated[str, Field(pattern=SUBJECT_PATTERN)] = "anonymous"
+    subject: Annotated[str, Field(pattern=SUBJECT_PATTERN)] = ANONYMOUS
     seed: Annotated[int, Field(ge=0)] = 0
     operator: str = "operator"
     notes: str = ""

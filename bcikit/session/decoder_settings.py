@@ -63,7 +63,8 @@ class DecoderSection(BaseModel):
         other people. With the last two the calibration block is left out.
     models : str
         Where "last", "population" and `correct` look: a folder of sessions and model files, one model file, or the
-        address of a catalogue (``sqlite:///...``); the catalogue and the population models of this user if left out.
+        address of a catalogue (``sqlite:///...``); the clinic's catalogue and the population models of this user if
+        left out. Sessions of ``bcikit run`` are in no catalogue: name their folder.
     recentre : "", "rest" or "windows"
         Follow the mean covariance of rest phases, or of all windows of the task, without labels.
     adapt : "" or "labelled"

@@ -16,7 +16,7 @@ from bcikit.processing import Pipeline
 from bcikit.recording import Catalogue
 from bcikit.recording.header import read_header
 from bcikit.recording.layout import HEADER
-from bcikit.session.config import SessionConfig
+from bcikit.session.config import ANONYMOUS, SessionConfig
 from bcikit.session.decoder_settings import DecoderSection, is_path
 from bcikit.session.side_path import SidePath
 from bcikit.signal import ArgumentError, BciError, ModelError, RecordingError, StreamInfo
@@ -86,8 +86,33 @@ def find_model(config: SessionConfig, paradigm: Paradigm, info: StreamInfo) -> P
         return own[-1]
     raise BciError(
         f'start = "last": there is no earlier model of {subject} for {", ".join(paradigm.classes)} in '
-        f'{section.models or "the catalogue of this user"}. Run a session with start = "calibrate" first.'
+        f'{_searched(section)} Run a session with start = "calibrate" first.'
     )
+
+
+def _searched(section: DecoderSection) -> str:
+    """Return where models of a person are looked for, as it ends a sentence."""
+    if section.models:
+        return f"{section.models}."
+    # Only the clinic enters sessions there.
+    return (
+        "the clinic's catalogue of this user. What `bcikit run` records is found with decoder.models = "
+        '"FOLDER", the folder that its session folders are in.'
+    )
+
+
+def notes_on_nobody(config: SessionConfig) -> list[str]:
+    """Return that models of a person are looked for by a code that everybody has, where it is so."""
+    section = config.decoder
+    sought = ['start = "last"'] if section.start == "last" and not section.model else []
+    sought += ['correct = "errp"'] if section.correct and not section.error_model else []
+    if not sought or config.session.subject != ANONYMOUS or (section.models and Path(section.models).is_file()):
+        return []
+    return [
+        f"session.subject is left out: {' and '.join(sought)} takes the newest model of any session without a code, "
+        "also of another person or of a simulated user. Name the person in the session that trains "
+        "(bcikit run --subject CODE) and in this one."
+    ]
 
 
 def _fits(sheet: ModelSheet, info: StreamInfo, filters: Sequence[Any]) -> bool:
@@ -179,7 +204,8 @@ def find_error_model(config: SessionConfig, info: StreamInfo, *, sfreq: float) -
         if not found:
             raise BciError(
                 f'correct = "errp": there is no decoder of error potentials of {subject} in '
-                f"{section.models or 'the catalogue of this user'}. Run the session paradigm:error-potential once."
+                f"{_searched(section)} Record one with: bcikit run paradigm:error-potential --source ADDRESS "
+                f"--subject {subject}"
             )
         path = found[-1]
     model = Model.load(path)

@@ -51,7 +51,7 @@ from bcikit.session.from_config import (
     window_of,
 )
 from bcikit.session.listener import Listener
-from bcikit.session.models import find_error_model, following, starting_model
+from bcikit.session.models import find_error_model, following, notes_on_nobody, starting_model
 from bcikit.session.objects import Objects
 from bcikit.session.rehearsal import Rehearsal, rehearse
 from bcikit.session.side_path import SidePath
@@ -426,6 +426,7 @@ class _Planner:
             if decides:
                 self._attempt("gate", lambda: check_idle(config, paradigm, model))
             error_model = self._attempt("decoder", lambda: find_error_model(config, used, sfreq=fit_for.sfreq))
+            self.notes += notes_on_nobody(config)
             self._attempt("decoder", lambda: attach_errors(paradigm, config, error_model))
             if gate is not None:
                 self.problems += [f"decoder.{problem}" for problem in check_past_gate(config.decoder, gate)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
-from bcikit.session.config import SessionConfig, config_from
+from bcikit.session.config import ANONYMOUS, SessionConfig, config_from
 from bcikit.session.table_problems import part_problems
 from bcikit.signal import BciError, ConfigError
 from bcikit.signal.documents import read_toml
@@ -18,7 +18,7 @@ def shipped_config(
     seed: int = 0,
     live: bool = False,
     settings: dict[str, Any] | None = None,
-    subject: str = "anonymous",
+    subject: str = ANONYMOUS,
 ) -> SessionConfig:
     """Return a session that runs a shipped paradigm as its file proposes.
 
@@ -62,7 +62,7 @@ def config_around(
     name: str = "",
     seed: int = 0,
     settings: dict[str, Any] | None = None,
-    subject: str = "anonymous",
+    subject: str = ANONYMOUS,
 ) -> SessionConfig:
     """Return a session around a paradigm, with what it proposes for the rest.
 

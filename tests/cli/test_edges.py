@@ -88,6 +88,21 @@ def test_a_session_needs_to_know_who_is_there(command_line, words, said) -> None
     assert said in done.err
 
 
+def test_whose_session_it_is_can_be_said(monkeypatch, command_line, tmp_path: Path) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(launch, "launch", lambda config, **options: begun.append(config.session))
+    file = tmp_path / "session.toml"
+    file.write_text('[session]\nname = "mine"\nsubject = "P01"\n[source]\naddress = "sim:p300"\n', encoding="utf-8")
+    for words in (("paradigm:p300-speller", "--user", "sim"), (file,), (file, "--seed", "7")):
+        for more in ((), ("--subject", "P-017")):
+            assert command_line("run", *words, "--headless", *more).code == 0
+    assert [one.subject for one in begun] == ["anonymous", "P-017", "P01", "P-017", "P01", "P-017"]
+    assert [(one.name, one.seed) for one in begun[2:]] == [("mine", 0), ("mine", 0), ("mine", 7), ("mine", 7)]
+    done = command_line("run", file, "--headless", "--subject", "Anna Muster")
+    assert done.code == 2
+    assert "subject is 'Anna Muster'" in done.err
+
+
 def test_the_persons_screen_is_added_where_one_is_wanted(monkeypatch) -> None:
     config = shipped_config("p300-speller", source="sim:p300?seed=1", seed=1)
 

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 from bcikit.cli.app import app
 from bcikit.decoding import Epochs, Model
 from bcikit.recording import read_session
+from bcikit.recording.header import write_header
+from bcikit.recording.layout import FORMAT, FORMAT_VERSION
 from bcikit.session import Engine, load_config, plan, shipped_config
 from bcikit.session.config import config_from
-from bcikit.session.models import without_calibration
+from bcikit.session.models import MODEL, notes_on_nobody, without_calibration
 from bcikit.signal import ConfigError
 
 BAND = [{"step": "bandpass", "l_freq": 7.0, "h_freq": 30.0, "order": 4}]
@@ -157,6 +159,56 @@ def test_a_refusal_ends_the_commands_with_2_and_leaves_nothing(
         assert done.exception.exit_code == 2
         assert 'start = "calibrate" first' in str(done.exception)
     assert not (tmp_path / "session").exists()
+
+
+def kept(root: Path, subject: str) -> None:
+    """Write what a session of a code leaves to the next one."""
+    folder = root / "sessions" / subject
+    folder.mkdir(parents=True)
+    values = {"status": "complete", "info": {}, "config": {"session": {"subject": subject}}, "versions": {}}
+    write_header(folder, {"format": FORMAT, "format_version": FORMAT_VERSION, **values})
+    model(folder / MODEL)
+
+
+def test_where_nobody_is_named_it_is_said_that_the_model_may_be_anybodys(tmp_path: Path) -> None:
+    for subject in ("anonymous", "P01"):
+        kept(tmp_path, subject)
+
+    def lines(**about: Any) -> list[tuple[str, str]]:
+        with plan(load_config(file_of(tmp_path, {"start": "last", "models": "sessions"}, session=about))) as made:
+            return list(made.lines())
+
+    said = 'session.subject is left out: start = "last" takes the newest model of any session without a code'
+    assert any(name == "note" and value.startswith(said) for name, value in lines(seed=3))
+    assert not any("session.subject" in value for _, value in lines(seed=3, subject="P01"))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "about"),
+    [
+        ({"correct": "errp"}, 'correct = "errp" takes'),
+        ({"start": "last", "correct": "errp", "models": "sessions"}, 'start = "last" and correct = "errp" takes'),
+        ({"start": "last", "models": "own.skops"}, ""),
+        ({"correct": "errp", "error_model": "own.skops"}, ""),
+        ({"model": "own.skops"}, ""),
+        ({"start": "population"}, ""),
+    ],
+)
+def test_only_what_looks_for_a_person_asks_for_one(tmp_path: Path, decoder: dict[str, Any], about: str) -> None:
+    (tmp_path / "own.skops").touch()
+    for session in ({}, {"subject": "P01"}):
+        found = notes_on_nobody(load_config(file_of(tmp_path, decoder, session=session)))
+        assert [about in note for note in found] == ([] if session or not about else [True])
+
+
+def test_where_no_catalogue_has_a_model_the_way_to_a_folder_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bcikit.session.models._in_catalogue", lambda url, subject: [])
+    for decoder in ({"start": "last"}, {"correct": "errp"}):
+        with pytest.raises(ConfigError, match=r'decoder\.models = "FOLDER"') as caught:
+            plan(load_config(file_of(tmp_path, decoder)))
+        assert ("error-potential --source ADDRESS --subject P01" in str(caught.value)) == ("correct" in decoder)
 
 
 def test_the_newest_model_of_others_that_fits_is_taken_and_named(tmp_path: Path) -> None:
