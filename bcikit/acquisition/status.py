@@ -51,7 +51,8 @@ class StreamStatus:
     battery : float or None
         Charge in per cent, where the device tells.
     impedances : mapping of str to float
-        Newest impedance of each electrode in ohm, by channel name; empty where the device does not measure it.
+        Newest impedance of each electrode in ohm, by channel name; empty where the device does not measure it. Of
+        joined devices, of the electrodes of all, by their names in the joined stream.
     joined : tuple of StreamStatus
         The same of each device whose channels are joined to this one's.
     """

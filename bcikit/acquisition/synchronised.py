@@ -1,7 +1,7 @@
 """Several devices as one source: the others resampled onto the grid of the first, each with its own health."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -60,11 +60,16 @@ class SynchronisedSource(Source):
     @property
     def decoded(self) -> frozenset[str]:
         """Channels whose codes are among the events of their device."""
-        names, found = iter(self.info.ch_names), []
+        return frozenset(
+            joint for source, own, joint in self._names() if own in getattr(source, "decoded", frozenset())
+        )
+
+    def _names(self) -> Iterator[tuple[Source, str, str]]:
+        """Yield the device of each channel, what it calls it, and what it is called here."""
+        names = iter(self.info.ch_names)
         for source in (self._first, *self._others):
-            known: frozenset[str] = getattr(source, "decoded", frozenset())
-            found += [joint for own, joint in zip(source.info.ch_names, names, strict=False) if own in known]
-        return frozenset(found)
+            for own, joint in zip(source.info.ch_names, names, strict=False):
+                yield source, own, joint
 
     def _fresh(self) -> list[GridResampler]:
         fresh, start = [], self._first.info.n_channels
@@ -173,8 +178,15 @@ class SynchronisedSource(Source):
         return sorted(events, key=lambda event: event.time)
 
     def status(self) -> StreamStatus:
-        """Return the health of the first device, and of the others as joined to it."""
-        return replace(self._first.status(), joined=tuple(source.status() for source in self._others))
+        """Return the health of the first device, with the electrodes of all, and of the others as joined to it."""
+        told = {id(source): source.status() for source in (self._first, *self._others)}
+        ohms = {
+            joint: told[id(source)].impedances[own]
+            for source, own, joint in self._names()
+            if own in told[id(source)].impedances
+        }
+        first, *others = told.values()
+        return replace(first, impedances=ohms, joined=tuple(others))
 
     def statuses(self) -> dict[str, StreamStatus]:
         """Return the health of each device by the name of its stream."""

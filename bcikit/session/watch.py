@@ -87,10 +87,14 @@ class SessionWatch:
 
     def _look_at_driver(self) -> Iterator[Found]:
         status = self._source.status()
-        if status.battery is not None and math.isfinite(status.battery):
-            yield "battery", {"percent": float(status.battery)}
-        if status.buffer_fill > BUFFER_TOLD:
-            yield "buffer", {"fill": float(status.buffer_fill)}
+        # The first battery that is empty, and the first buffer that is full, spoils the stream of all.
+        every = (status, *status.joined)
+        batteries = [one.battery for one in every if one.battery is not None and math.isfinite(one.battery)]
+        if batteries:
+            yield "battery", {"percent": float(min(batteries))}
+        fill = max(one.buffer_fill for one in every)
+        if fill > BUFFER_TOLD:
+            yield "buffer", {"fill": float(fill)}
         # An open circuit is infinite, which is worse than any number, and no reason to go on with the last one.
         ohms = {name: min(float(ohm), OPEN_OHM) for name, ohm in status.impedances.items() if ohm > 0}
         if ohms:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from bcikit.acquisition.grid import GridResampler
 from bcikit.recording import Session, read_session, record
 from bcikit.safety import QualityMonitor
 from bcikit.safety.levels import QualityLevel
+from bcikit.session.watch import SessionWatch
 from bcikit.signal import ArgumentError, Bad, Capabilities, Chunk, Health, Recording, StreamInfo, StreamLostError
 
 
@@ -133,6 +135,30 @@ def test_a_device_without_eeg_has_no_say_in_the_full_scale(eeg):
     joined = SynchronisedSource(parts).info
     assert joined.capabilities.full_scale == 1e3
     assert joined.full_scales == ((1e3, 5e4) if eeg == "A" else (5e4, 1e3))
+
+
+class Measured(FileSource):
+    """A device that measures one of its electrodes and its battery."""
+
+    ohms = 0.0
+
+    def status(self):
+        return replace(super().status(), impedances={"Cz": self.ohms}, battery=self.ohms / 1e3)
+
+
+def test_the_impedances_of_all_devices_are_told_by_the_names_of_the_joined_channels():
+    parts = [Measured(recording(250.0, name, ("C3", "Cz"))) for name in "AB"]
+    parts[0].ohms, parts[1].ohms = 40e3, 5e3
+    source = SynchronisedSource([*parts, FileSource(recording(250.0, "C", ("Pz",)))])
+    status = source.status()
+    assert status.impedances == {"Cz": 40e3, "B:Cz": 5e3}
+    assert status.impedances.keys() <= set(source.info.ch_names)
+    assert [one.battery for one in (status, *status.joined)] == [40.0, 5.0, None]
+    assert status.joined[0].impedances == {"Cz": 5e3}
+    watch = SessionWatch(source, None)
+    told = dict(finding for second in range(3) for finding in watch.took(0.0, float(second)))
+    assert told["impedance"] == {"ohms": {"Cz": 40e3, "B:Cz": 5e3}}
+    assert told["battery"] == {"percent": 5.0}
 
 
 def test_one_source_is_no_several():

@@ -17,7 +17,7 @@ from bcikit.signal import ArgumentError
 
 
 def source(**status):
-    told = {"battery": None, "buffer_fill": 0.0, "impedances": {}, **status}
+    told = {"battery": None, "buffer_fill": 0.0, "impedances": {}, "joined": (), **status}
     return SimpleNamespace(status=lambda: SimpleNamespace(**told))
 
 
@@ -38,6 +38,17 @@ def test_what_the_driver_says_is_handed_on_and_what_it_does_not_know_is_not():
     assert found["impedance"] == {"ohms": {"C3": 5000.0, "Pz": 1e9}}, "an open circuit is told as a number"
     assert found["load"]["share"] == pytest.approx(0.1, abs=0.02)
     assert {kind for kind, _ in watched(SessionWatch(source(battery=float("nan")), None))} == {"load"}
+
+
+def test_the_worst_of_joined_devices_is_handed_on():
+    def device(**about):
+        return SimpleNamespace(**{"battery": None, "buffer_fill": 0.0, **about})
+
+    found = watched(SessionWatch(source(battery=80.0, joined=(device(battery=5.0, buffer_fill=0.9), device())), None))
+    assert dict(found) | {"load": 0} == {"battery": {"percent": 5.0}, "buffer": {"fill": 0.9}, "load": 0}
+    (told,) = [values for kind, values in watched(SessionWatch(source(joined=(device(battery=7.0),)), None), 1.5)
+               if kind == "battery"]  # fmt: skip
+    assert told == {"percent": 7.0}, "the first one need not know its own"
 
 
 def test_a_load_is_that_of_the_last_seconds_only():
