@@ -178,7 +178,7 @@ def fit_population(
     model.sheet = model.sheet.replace(
         people=tuple(one.code for one in people),
         devices=tuple(sorted({one.device for one in people if one.device})),
-        expected=expectation(values, metric=metric),
+        expected=expectation(values, metric=metric) | {"followed": recentre},
     )
     return model
 

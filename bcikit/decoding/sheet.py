@@ -76,7 +76,8 @@ class ModelSheet:
     devices : tuple of str
         Names of the streams that they were recorded with.
     expected : mapping
-        Of a model of many people: what a new person may expect (``value``, ``low``, ``high``, ``metric``).
+        Of a model of many people: what a new person may expect (``value``, ``low``, ``high``, ``metric``), who is
+        re-centred as they were (``followed``).
     why : str
         Of a decoder that compares others: which it chose, and why, in words.
     causal : bool

@@ -24,7 +24,7 @@ from bcikit.session.config import SessionConfig, completed, config_from, load_co
 from bcikit.session.drive import BY_OPERATOR, FINISHED, RUNNING, SourceFeed, drive
 from bcikit.session.from_config import recording_folder, shows
 from bcikit.session.listener import Listener
-from bcikit.session.models import AFTER, ERROR_MODEL, following, without_calibration
+from bcikit.session.models import AFTER, ERROR_MODEL, expected_here, following, without_calibration
 from bcikit.session.objects import Objects
 from bcikit.session.outputs import Outputs, state_of
 from bcikit.session.planning import Plan, plan
@@ -193,11 +193,11 @@ class Engine:
         started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         model = self._model = made.model
         if model is not None and model.sheet.people:
-            expected = model.sheet.expected
-            self._calibration = {
-                "without_calibration_expected": [expected[key] for key in ("value", "low", "high")],
-                "people_without_calibration": len(model.sheet.people),
-            }
+            expected = expected_here(self.config.decoder, model.sheet)
+            if expected:
+                numbers = [expected[key] for key in ("value", "low", "high")]
+                self._calibration["without_calibration_expected"] = numbers
+            self._calibration["people_without_calibration"] = len(model.sheet.people)
         counter = Counter()
         with self._writer(made) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path

@@ -1,6 +1,6 @@
 """Where a session's model comes from when it is not calibrated: earlier sessions of the person, or other people."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +157,21 @@ def without_calibration(section: DecoderSection, model: Model, trials: Epochs) -
         right = float(np.mean(np.asarray(others.classes)[found] == trials.y))
         return {"without_calibration": right, "people_without_calibration": len(sheet.people)}
     return {}
+
+
+def expected_here(section: DecoderSection, sheet: ModelSheet) -> Mapping[str, Any]:
+    """Return what a model of other people promises; empty where it promises it to who is re-centred, and nobody is."""
+    return {} if sheet.expected.get("followed", True) and not section.recentre else sheet.expected
+
+
+def notes_on_promise(section: DecoderSection, sheet: ModelSheet) -> list[str]:
+    """Return that what a model of other people promises does not hold here, where it is so."""
+    if not sheet.people or not sheet.expected or expected_here(section, sheet):
+        return []
+    return [
+        "decoder.recentre is left out: what this model of other people promises is of people who were re-centred, and "
+        'is not stated. With recentre = "windows" the session follows its person as they were.'
+    ]
 
 
 def _kind(sheet: ModelSheet) -> tuple[Any, ...]:

@@ -51,7 +51,7 @@ from bcikit.session.from_config import (
     window_of,
 )
 from bcikit.session.listener import Listener
-from bcikit.session.models import find_error_model, following, notes_on_nobody, starting_model
+from bcikit.session.models import find_error_model, following, notes_on_nobody, notes_on_promise, starting_model
 from bcikit.session.objects import Objects
 from bcikit.session.rehearsal import Rehearsal, rehearse
 from bcikit.session.side_path import SidePath
@@ -681,6 +681,7 @@ class _Planner:
             model, name = begun[0], str(begun[1])
             check_begun(section, model, paradigm, name=name)
         self.notes += check_model(model, paradigm, pipeline, self.config, name=name) + model.sheet.doubts(info)
+        self.notes += notes_on_promise(section, model.sheet)
         self.begun = f"{model.sheet.decoder}: {name}, of {model.sheet.created}"
         # Whether it can follow is found out before anything starts.
         following(model, section)

@@ -232,6 +232,24 @@ def of_people(path: Path, number: int, **about: Any) -> Path:
     return others.save(path)
 
 
+@pytest.mark.parametrize(
+    ("recentre", "about", "promised"),
+    [("windows", {}, True), ("", {}, False), ("", {"followed": False}, True), ("windows", {"followed": True}, True)],
+)
+def test_what_a_model_of_others_promises_to_who_is_followed_is_told_to_nobody_else(
+    tmp_path: Path, recentre: str, about: dict[str, bool], promised: bool
+) -> None:
+    expected = {"metric": "accuracy", "value": 0.8, "low": 0.5, "high": 1.0, **about}
+    of_people(tmp_path / "others.skops", 1, expected=expected)
+    decoder = {"start": "population", "models": "others.skops", "recentre": recentre}
+    config = load_config(file_of(tmp_path, decoder))
+    with plan(config) as made:
+        assert any("decoder.recentre" in value for name, value in made.lines() if name == "note") == (not promised)
+    calibration = Engine(config, limit=1.0).run().values["calibration"]
+    assert calibration.get("without_calibration_expected") == ([0.8, 0.5, 1.0] if promised else None)
+    assert calibration["people_without_calibration"] == 2
+
+
 def broken(model: Model, X: Any) -> Any:
     """Stand for a model of another scikit-learn, in which an attribute is missing."""
     raise AttributeError("'LogisticRegression' object has no attribute 'multi_class'")
