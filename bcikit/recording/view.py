@@ -306,11 +306,16 @@ def _bad_rows(mask: NDArray[np.uint8], info: StreamInfo) -> Iterator[Row]:
 def _alarms(session: Session) -> dict[str, Counter[str]]:
     """Return how often each quality rule raised an alarm about each channel while the session ran."""
     found: dict[str, Counter[str]] = {}
+    going: dict[str, set[str]] = {}
     for alarm in session.records.get("alarms", []):
         rule = str(alarm.get("rule", ""))
-        if _QUALITY_RULE.fullmatch(rule) and alarm.get("active", True):
-            for name in alarm.get("channels") or ():
-                found.setdefault(str(name), Counter())[rule] += 1
+        if not _QUALITY_RULE.fullmatch(rule):
+            continue
+        names = {str(name) for name in alarm.get("channels") or ()} if alarm.get("active", True) else set()
+        # An alarm has a line for each change, be it another channel or that somebody has seen it.
+        for name in names - going.get(rule, set()):
+            found.setdefault(name, Counter())[rule] += 1
+        going[rule] = names
     return found
 
 

@@ -1,6 +1,6 @@
 """What is kept of a session: the audit log, the alarm list and the counts, written in one place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bcikit.safety.alarms import AlarmList
@@ -55,10 +55,18 @@ class Ledger:
         return True
 
     def alarm(
-        self, rule: str, level: Level, now: float, *, value: float | str = "", limit: float | str = "", did: str = ""
+        self,
+        rule: str,
+        level: Level,
+        now: float,
+        *,
+        value: float | str = "",
+        limit: float | str = "",
+        did: str = "",
+        channels: Iterable[str] = (),
     ) -> None:
         """Raise an alarm; one that is new, worse or back is counted and written."""
-        if self.alarms.raise_(rule, level, now, value=value, limit=limit, did=did) is not None:
+        if self.alarms.raise_(rule, level, now, value=value, limit=limit, did=did, channels=channels) is not None:
             self.tally.rule(rule, now)
             self.write("alarm", now, actor="monitor", level=level, rule_id=rule, value=value, limit=limit, action=did)
 
@@ -66,7 +74,15 @@ class Ledger:
         """Raise the alarms of what does not hold, and settle the others."""
         for reading in readings:
             level, did = loudness(reading)
-            self.alarm(reading.rule, level, now, value=reading.value, limit=reading.limit, did=did)
+            self.alarm(
+                reading.rule,
+                level,
+                now,
+                value=reading.value,
+                limit=reading.limit,
+                did=did,
+                channels=reading.channels,
+            )
         self.alarms.settle(reading.rule for reading in readings)
 
     def command(self, decision: Decision, refused: dict[str, Any], now: float) -> bool:

@@ -44,15 +44,15 @@ class Reading:
         WARN, DEGRADE or FAULT.
     value, limit : float or str
         What was measured and what is allowed.
-    channel : str
-        The channel it is about; empty if it is about the stream.
+    channels : tuple of str
+        The channels it is about; empty if it is about the stream.
     """
 
     rule: str
     severity: Severity
     value: float | str = ""
     limit: float | str = ""
-    channel: str = ""
+    channels: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dictionary."""
@@ -61,7 +61,7 @@ class Reading:
             "severity": self.severity.name,
             "value": self.value,
             "limit": self.limit,
-            "channel": self.channel,
+            "channels": list(self.channels),
         }
 
 

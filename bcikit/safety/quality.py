@@ -144,7 +144,7 @@ class QualityMonitor:
                     rule=QUALITY_RULES[row],
                     severity=Severity.WARN if self.levels[row, index] == 1 else Severity.FAULT,
                     value=round(float(self.values[row, index]), 3),
-                    channel=self.ch_names[index],
+                    channels=(self.ch_names[index],),
                 )
             )
         return found

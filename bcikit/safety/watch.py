@@ -92,6 +92,16 @@ class Watch:
             return 0.0
         return int(np.count_nonzero(worst < 2)) / worst.size
 
+    def _unusable(self, limit: int = 2) -> tuple[str, ...]:
+        """Return which of the needed channels are as bad as a level, or worse."""
+        needed = ((self.monitor, self._required), (self.body, self._required_body))
+        return tuple(
+            monitor.ch_names[column]
+            for monitor, columns in needed
+            for column, level in zip(columns, monitor.worst()[columns], strict=True)
+            if level >= limit
+        )
+
     def quality_problem(self) -> dict[str, Any]:
         """Return value and limit if the channels are not good enough to act on (A-QUAL); empty if they are."""
         if not self.monitor.known:
@@ -103,8 +113,7 @@ class Watch:
         least = 1.0 if self.settings.need_all else self.settings.min_good
         if share >= least and not lost.any():
             return {}
-        names = [self.monitor.ch_names[self._required[i]] for i in np.flatnonzero(unusable)]
-        names += [self.body.ch_names[self._required_body[i]] for i in np.flatnonzero(lost)]
+        names = list(self._unusable(limit))
         if lost.any():
             share, least = 1.0 - float(np.mean(lost)), 1.0
         return {"value": round(share, 3), "limit": least, "channels": names}
@@ -133,7 +142,10 @@ class Watch:
                 readings.append(Reading(rule="Q-MONT", severity=Severity.FAULT, value=UNJUDGED, limit=least))
             elif share < 1.0:
                 severity = Severity.FAULT if share < least else Severity.WARN
-                readings.append(Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least))
+                names = self._unusable()
+                readings.append(
+                    Reading(rule="Q-MONT", severity=severity, value=round(share, 3), limit=least, channels=names)
+                )
         too_long = self.dose.check(now)
         if too_long is not None:
             readings.append(too_long)

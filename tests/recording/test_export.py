@@ -78,6 +78,8 @@ def session(tmp_path: Path) -> Session:
             first += 25
         for active in (True, False, True):
             writer.alarm({"rule": "Q-LINE", "channels": ["Cz"], "active": active, "what": "mains"})
+        for channels, seen in ((["C4"], False), (["C4", "Cz"], False), (["Cz"], False), (["Cz"], True)):
+            writer.alarm({"rule": "Q-MONT", "channels": channels, "active": True, "acknowledged": seen})
     return read_session(tmp_path / "session")
 
 
@@ -128,9 +130,9 @@ def test_bids_tables_tell_of_health(session: Session, tmp_path: Path) -> None:
     assert sidecar["RecordingType"] == "discontinuous"
     assert sidecar["TaskName"] == "motorimagery"
     channels = pd.read_csv(f"{stem}_channels.tsv", sep="\t", keep_default_na=False).set_index("name")
-    assert channels.loc["C4", "status_description"] == "Q-RAIL railed: 5 % of samples"
+    assert channels.loc["C4", "status_description"] == "Q-MONT: 1 alarm; Q-RAIL railed: 5 % of samples"
     assert channels.loc["C3", "status_description"].startswith("Q-NAN")
-    assert channels.loc["Cz", "status_description"] == "Q-LINE: 2 alarms"
+    assert channels.loc["Cz", "status_description"] == "Q-LINE: 2 alarms; Q-MONT: 1 alarm"
     assert list(channels["type"]) == ["EEG", "EEG", "EEG", "EOG"]
     events = pd.read_csv(f"{stem}_events.tsv", sep="\t", keep_default_na=False)
     railed = events[events["trial_type"] == "BAD_railed"].iloc[0]

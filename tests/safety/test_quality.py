@@ -183,6 +183,9 @@ def test_quality_is_no_older_than_two_windows_where_samples_are_lost_again_and_a
     reading = next(item for item in one.system.readings() if item.rule == "Q-MONT")
     if every_s > 2.0:
         assert problem["channels"] == ["C3"]
+        assert reading.channels == ("C3",)
+        (alarm,) = (one for one in one.system.alarms() if one.rule == "Q-MONT")
+        assert alarm.channels == ("C3",)
     else:
         assert problem["value"] == reading.value == "not known any more: samples are lost too often"
     assert one.system.decide(one.decision(one.now), one.now).allowed is False
@@ -258,8 +261,9 @@ def test_a_muscle_or_eye_that_a_decision_needs_and_that_is_broken_keeps_the_gate
     assert broken.quality_problem() == {"value": 0.0, "limit": 1.0, "channels": [name]}
     assert broken.usable_share() == 0.0
     told = broken.readings(0.0, active_s=0.0, session_s=0.0)
-    assert any(one.rule == "Q-MONT" and one.severity is Severity.FAULT for one in told)
-    assert {one.channel for one in broken.channel_readings()} == {name}
+    (montage,) = (one for one in told if one.rule == "Q-MONT")
+    assert (montage.severity, montage.channels) == (Severity.FAULT, (name,))
+    assert {one.channels for one in broken.channel_readings()} == {(name,)}
     assert broken.quality()[name].level is QualityLevel.BAD
     # Whoever decides by the EEG alone is not stopped by an electrode that nobody uses.
     assert not watched(described, data, tuple(brain)).quality_problem()

@@ -102,6 +102,7 @@ def test_a_channel_that_is_not_good_holds_the_hand_until_it_is_good_again() -> N
     assert values["safety"]["refusals"]["A-QUAL"] >= 30
     (alarm,) = (one for one in values["alarms"] if one["rule"] == "Q-MONT")
     assert 6.0 < alarm["since"] < 9.0
+    assert alarm["channels"] == [source.info.ch_names[0]]
 
 
 @pytest.mark.slow
