@@ -104,6 +104,11 @@ class EmergencyBraking(TrialParadigm):
         return ("brake", "cruise")
 
     @property
+    def idle(self) -> str | None:
+        """No intention to brake."""
+        return "cruise"
+
+    @property
     def calibration(self) -> Calibration | None:
         """The window after a brake light, and windows far from any."""
         s = self.settings

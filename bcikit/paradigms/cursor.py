@@ -104,6 +104,11 @@ class Cursor(TrialParadigm):
         return (*self.settings.goals, *(["still"] if "still" not in self.settings.goals else []))
 
     @property
+    def idle(self) -> str | None:
+        """Standing still; a force is always one that is wanted."""
+        return "still" if self.settings.control == "velocity" else None
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The channels that are decoded."""
         return self.settings.channels

@@ -115,6 +115,11 @@ class Neurofeedback(TrialParadigm):
         return ("reward", "none")
 
     @property
+    def idle(self) -> str | None:
+        """No reward."""
+        return "none"
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The channels whose power is fed back."""
         return self.settings.channels

@@ -65,6 +65,19 @@ def from_folder(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
+def whole_table(name: str | Path) -> dict[str, Any]:
+    """Return the table of `read_paradigm` on top of all that its ``base`` says.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read, or files build on each other in a circle.
+    ArgumentError
+        If no paradigm has this name.
+    """
+    return _on_base(read_paradigm(name), str(name))[0]
+
+
 def make_paradigm(name_or_table: str | Path | Mapping[str, Any], *, name: str = "") -> Paradigm:
     """Return a paradigm, not configured yet.
 

@@ -101,6 +101,11 @@ class Vigilance(TrialParadigm):
         return ("drowsy", "alert")
 
     @property
+    def idle(self) -> str | None:
+        """Alert: there is nothing to warn of."""
+        return "alert"
+
+    @property
     def rhythms(self) -> dict[str, tuple[float, float]]:
         """The bands of the index."""
         return dict(_BANDS)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bcikit.paradigms import read_paradigm
+from bcikit.paradigms.registry import whole_table
 from bcikit.session.anchoring import anchored
 from bcikit.session.decoder_settings import DecoderSection
 from bcikit.session.table_problems import part_problems
@@ -266,7 +266,7 @@ def _proposed(about: object, folder: Path | None) -> Mapping[str, Any]:
     if name.endswith(".toml") and folder is not None and not Path(name).is_absolute():
         name = str(folder / name)
     try:
-        proposed = read_paradigm(name).get("defaults", {})
+        proposed = whole_table(name).get("defaults", {})
     except BciError:
         return {}
     return proposed if isinstance(proposed, Mapping) else {}

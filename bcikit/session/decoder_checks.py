@@ -65,7 +65,7 @@ def _steps(steps: Sequence[Any]) -> str:
 
 
 def check_idle(config: SessionConfig, paradigm: Paradigm, model: Model | None) -> None:
-    """Refuse a class of wanting nothing that nothing decides for: the one that is meant would be an action.
+    """Refuse a class of wanting nothing that is not the one that is meant: that would be an action.
 
     Raises
     ------
@@ -73,8 +73,16 @@ def check_idle(config: SessionConfig, paradigm: Paradigm, model: Model | None) -
         With the classes there are.
     """
     idle = config.gate.get("idle_label")
+    if idle is None:
+        assumed = GateSettings.model_fields["idle_label"].default
+        if paradigm.idle not in (None, assumed):
+            raise BciError(
+                f"idle_label is left out, which means {assumed!r}; the gate would take {paradigm.idle!r}, the class of "
+                f"wanting nothing, for an action. Say gate.idle_label = {paradigm.idle!r}."
+            )
+        return
     classes = dict.fromkeys((*paradigm.classes, *(() if model is None else model.classes)))
-    if idle is not None and classes and idle not in classes:
+    if classes and idle not in classes:
         known = f"which of {', '.join(classes)} it is, or leave it out"
         meant = f"gate.idle_label = {paradigm.idle!r}" if paradigm.idle else known
         raise BciError(

@@ -148,6 +148,7 @@ def test_unreadable_files(tmp_path: Path, content: str | None, match: str) -> No
         load_config(file)
 
 
+@pytest.mark.parametrize("deep", [0, 1, 2])
 @pytest.mark.parametrize(
     ("paradigm", "decoder", "low", "idle"),
     [
@@ -156,13 +157,21 @@ def test_unreadable_files(tmp_path: Path, content: str | None, match: str) -> No
         ("brain-switch", "tangent-lr", 7.0, "rest"),
     ],
 )
-def test_what_a_file_leaves_out_is_as_its_paradigm_proposes(tmp_path: Path, paradigm, decoder, low, idle) -> None:
+def test_what_a_file_leaves_out_is_as_its_paradigm_proposes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paradigm, decoder, low, idle, deep
+) -> None:
     """By the filters and the decoder of imagery a code or a flash would be decided at chance."""
     file = tmp_path / "short.toml"
+    monkeypatch.chdir(tmp_path)
+    menu = paradigm == "code-menu"
+    for step in range(deep):
+        # Files of one's own that build on it, as deep as they may.
+        Path(f"mine{step}.toml").write_text(f'base = "{paradigm}"\ntitle = "{step}"\n', encoding="utf-8")
+        paradigm = f"mine{step}.toml"
     file.write_text(f'[source]\naddress = "sim:rest"\n[paradigm]\nname = "{paradigm}"\n[gate]\nconfidence = 0.8\n')
     config = load_config(file)
     assert config.decoder.name == decoder
-    assert bool(config.decoder.parameters) == (paradigm == "code-menu")
+    assert bool(config.decoder.parameters) == menu
     assert config.pipeline.steps[0]["l_freq"] == low
     assert config.gate == {"confidence": 0.8, **({"idle_label": idle} if idle else {})}
     # What is said holds.

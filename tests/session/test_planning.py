@@ -152,7 +152,7 @@ def test_targets_that_are_not_shown_as_they_are_checked_are_told(
 def test_check_tells_what_of_a_menu_has_no_room(tmp_path: Path) -> None:
     values = session(tmp_path / "s", source={"address": "sim:ssvep?seed=1"})
     values["paradigm"] = {"name": "ssvep-menu", "settings": menu(2, 8.0)}
-    with plan(config_from(values)) as made:
+    with plan(config_from(completed(values))) as made:
         assert any(note.startswith("paradigm.settings.size_deg is 8: on this screen") for note in made.notes)
 
 
@@ -456,14 +456,25 @@ def test_electrodes_that_a_paradigm_is_made_for_and_that_are_not_used_are_told(
         ("brain-switch", {"idle": "relax"}, {}, "Say gate.idle_label = 'relax'."),
         ("motor-imagery", {}, {"idle_label": "rest"}, "Say which of left_hand, right_hand it is, or leave it out."),
         ("brain-switch", {"idle": "relax"}, {"idle_label": "relax"}, ""),
+        # Left out it is "rest".
+        ("ssvep-menu", {}, None, "Say gate.idle_label = 'none'."),
+        ("neurofeedback-alpha", {}, None, "Say gate.idle_label = 'none'."),
+        ("emergency-braking", {}, None, "Say gate.idle_label = 'cruise'."),
+        ("driving-vigilance", {}, None, "Say gate.idle_label = 'alert'."),
+        ("cursor", {}, None, "Say gate.idle_label = 'still'."),
+        ("brain-switch", {}, None, ""),
+        ("grip-force", {}, None, ""),
+        ("motor-imagery", {}, None, ""),
     ],
 )
 def test_a_class_of_wanting_nothing_that_is_none_is_refused(
-    paradigm: str, settings_: dict[str, Any], gate: dict[str, Any], said: str
+    paradigm: str, settings_: dict[str, Any], gate: dict[str, Any] | None, said: str
 ) -> None:
     config = shipped_config(paradigm, settings=settings_)
     recording = config.recording.model_copy(update={"enabled": False})
-    config = config.model_copy(update={"recording": recording, "gate": {**config.gate, **gate}})
+    given = {key: value for key, value in config.gate.items() if key != "idle_label"}
+    given = given if gate is None else {**config.gate, **gate}
+    config = config.model_copy(update={"recording": recording, "gate": given})
     if not said:
         plan(config).close()
         return

@@ -270,6 +270,7 @@ def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
             "source": {"address": "object:noise"},
             "pipeline": {"steps": [{"step": "bandpass", "l_freq": 2.0, "h_freq": 45.0}]},
             "paradigm": {"name": "ssvep-menu", "settings": {"rounds": 1, "idle_share": 0.0}},
+            "gate": {"idle_label": "none"},
             "outputs": [],
             "recording": {"folder": str(tmp_path / "s")},
         }
