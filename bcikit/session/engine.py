@@ -201,7 +201,7 @@ class Engine:
         counter = Counter()
         with self._writer(made) as writer, ExitStack() as stack:
             folder = None if writer is None else writer.path
-            audit = None if folder is None else stack.enter_context(closing(self._audit(folder)))
+            audit = None if folder is None else stack.enter_context(closing(self._audit(made.config, folder)))
             safety = made.safety(audit)
             for section, output in zip(self.config.outputs, made.outputs, strict=True):
                 if audit is not None and output.reach:
@@ -272,7 +272,7 @@ class Engine:
         result = Result(values, folder)
         if folder is not None:
             result.write(folder)
-            self._report(folder, result)
+            self._report(made.config, folder, result)
         return result
 
     @contextmanager
@@ -308,13 +308,13 @@ class Engine:
         screen = self.config.screen
         return Viewing(height_cm=screen.height_cm, distance_cm=screen.distance_cm)
 
-    def _audit(self, folder: Path) -> AuditLog:
+    def _audit(self, config: SessionConfig, folder: Path) -> AuditLog:
         """Return the audit log of the session; every record says which session, whose, and with what it ran."""
-        text = to_json(without_secrets(self.config.to_dict()))
+        text = to_json(without_secrets(config.to_dict()))
         return AuditLog(
             folder,
             session_id=folder.name,
-            subject=self.config.session.subject,
+            subject=config.session.subject,
             software=f"bcikit {installed_versions().get('bcikit', '')}",
             config_sha256=hashlib.sha256(text.encode()).hexdigest(),
         )
@@ -407,7 +407,7 @@ class Engine:
             return
         folder = recording_folder(self.config)
         versions = {**installed_versions(), "rules": RULES}
-        writer = SessionWriter(folder, info=made.stream, config=self.config.to_dict(), versions=versions)
+        writer = SessionWriter(folder, info=made.stream, config=made.config.to_dict(), versions=versions)
         try:
             yield writer
         except BaseException:
@@ -490,13 +490,13 @@ class Engine:
         }
         return cast(SessionResult, values)
 
-    def _report(self, folder: Path, result: Result) -> None:
+    def _report(self, config: SessionConfig, folder: Path, result: Result) -> None:
         self.progress("Writing the report", 0, 1)
         recording = read_session(folder, lazy=True).recording
         write_report(
             folder / "report.html",
             result.values,
-            config=without_secrets(self.config.to_dict()),
+            config=without_secrets(config.to_dict()),
             recording=recording,
             events=recording.events,
         )

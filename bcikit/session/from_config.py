@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bcikit.outputs import output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
+from bcikit.paradigms.registry import whole_table
 from bcikit.session.config import ScreenSection, SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import CueWindow
@@ -110,11 +111,28 @@ def paradigm_of(config: SessionConfig) -> Paradigm:
     settings = {**(FOR_SCREENS if shows(config) else {}), **config.paradigm.settings}
     name = config.paradigm.name
     if "kind" in settings:
-        return make_paradigm(settings, name=name)
+        return make_paradigm(settings, name=Path(name).stem if name.endswith(".toml") else name)
     if not settings:
         return make_paradigm(name)
     # A table that lists what exists (events, actions) is replaced whole.
     return make_paradigm({**read_paradigm(name), **settings}, name=Path(name.removeprefix("paradigm:")).stem)
+
+
+def as_recorded_with(config: SessionConfig, paradigm: Paradigm) -> SessionConfig:
+    """Return the configuration with every setting of a paradigm's own file, which may be another one tomorrow.
+
+    Parameters
+    ----------
+    paradigm : Paradigm
+        What `paradigm_of` made of it.
+    """
+    section = config.paradigm
+    if not section.name.endswith(".toml") or "kind" in section.settings:
+        return config
+    # The name under which the class is registered, which a stranger's class need not know.
+    kind = whole_table(section.name)["kind"]
+    settings = {"kind": kind, **paradigm.settings.model_dump(mode="json")}
+    return config.model_copy(update={"paradigm": section.model_copy(update={"settings": settings})})
 
 
 def columns_of(config: SessionConfig, info: StreamInfo) -> list[int]:

@@ -41,6 +41,7 @@ from bcikit.session.decoder_checks import (
 from bcikit.session.earlier import Earlier
 from bcikit.session.equip import attach_errors, prepare_paradigm
 from bcikit.session.from_config import (
+    as_recorded_with,
     check_folder,
     check_window,
     columns_of,
@@ -451,7 +452,7 @@ class _Planner:
         assert window is not None
         assert request is not None
         return Plan(
-            config=config,
+            config=as_recorded_with(config, paradigm),
             stream=stream,
             source=self.source,
             columns=columns,

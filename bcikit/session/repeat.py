@@ -130,6 +130,8 @@ def replay(path: str | Path, *, progress: Progress = no_progress, **parts: Any) 
         said.append(_other_versions(session.versions))
         if found.rounding is None and session.versions.get("rules") != RULES:
             said.append(f"decided by {_age(session.versions)} rules of safety (see CHANGELOG)")
+        if config.paradigm.name.endswith(".toml") and "kind" not in config.paradigm.settings:
+            said.append(f"the settings of its paradigm were not recorded: {config.paradigm.name} is read as it is now")
     if found.rounding is not None and "processor" not in session.versions:
         said.append("another kind of processor rounds otherwise, and that of the recording was not written down")
     # Damage is a difference, too, where no decision happened to see it.

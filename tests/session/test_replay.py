@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 from typer.testing import CliRunner
 
 from bcikit.cli.app import app
+from bcikit.paradigms import paradigm_names
 from bcikit.recording import SessionWriter, find_session, read_session, recover
 from bcikit.session import Engine, Listener
 from bcikit.session.conductor import RULES
-from bcikit.session.config import config_from
+from bcikit.session.config import ParadigmSection, SessionConfig, SourceSection, config_from
 from bcikit.session.earlier import Earlier
+from bcikit.session.from_config import as_recorded_with, paradigm_of
 from bcikit.session.repeat import compare, replay
+from bcikit.session.summary import to_json
 from bcikit.signal import Decision, Event, Recording, RecordingError, StreamInfo
 from bcikit.signal.messages import Happened, Message, Raw, StateChanged
 from tests.session.test_decoder_checks import BAND, model
@@ -288,6 +292,47 @@ def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
     found = replay(tmp_path / "s")
     assert found.identical, found.difference
     assert found.n_decisions > (4 if older else 20)
+
+
+def test_a_session_of_a_paradigms_own_file_replays_without_the_file(short_config, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    settings = short_config().paradigm.settings
+    mine.write_text(tomli_w.dumps({"base": "motor-imagery", **settings, "title": "Mine"}))
+    result = Engine(short_config(paradigm=ParadigmSection(name=str(mine)))).run()
+    assert (result.values["paradigm"], result.values["n_trials"]) == ("mine", 10)
+    folder = tmp_path / "session"
+    kept = read_session(folder).config["paradigm"]
+    assert kept["name"] == str(mine)
+    assert kept["settings"].items() >= {"kind": "motor-imagery", "feedback_runs": 1, "title": "Mine"}.items()
+    assert "feedback_runs = 1" in (folder / "report.html").read_text()
+    assert CliRunner().invoke(app, ["verify", str(folder)]).exit_code == 0
+    # An older version kept the name of the file alone.
+    older = shutil.copytree(folder, tmp_path / "older")
+    header = json.loads((older / "session.json").read_text())
+    header["config"]["paradigm"]["settings"] = {}
+    (older / "session.json").write_text(json.dumps(header))
+    assert replay(older).identical
+    mine.write_text('base = "motor-imagery"\nfeedback_runs = 2\n')
+    assert f"were not recorded: {mine} is read as it is now" in replay(older).difference
+    for _ in range(2):
+        found = replay(folder)
+        assert found.identical, found.difference
+        assert found.n_decisions > 100
+        mine.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", paradigm_names())
+def test_every_setting_of_a_paradigms_own_file_is_kept(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f'base = "{name}"\ninstructions = 3.0\n')
+    config = SessionConfig(source=SourceSection(address="sim:rest"), paradigm=ParadigmSection(name=str(mine)))
+    made = paradigm_of(config)
+    kept = config_from(json.loads(to_json(as_recorded_with(config, made).to_dict())))
+    mine.unlink()
+    again = paradigm_of(kept)
+    assert (again.kind, again.name, again.settings) == (made.kind, "mine", made.settings)
+    assert again.settings.instructions == 3.0
+    assert as_recorded_with(kept, again) == kept
 
 
 def test_a_folder_without_a_session_is_said(tmp_path: Path) -> None:
