@@ -70,7 +70,7 @@ def _is_there(path: Path) -> bool:
 
 FOR_SCREENS = {"display_delay": 0.16, "instructions": 10.0}
 """Settings of a paradigm in front of a real screen: windows wait for what is shown 0.1 s after its plan, with room for
-frames that come late; instructions come first. A session's own settings replace them."""
+frames that come late; instructions come first. What a session or a paradigm's own file says replaces them."""
 
 
 def shows(config: SessionConfig) -> bool:
@@ -106,16 +106,24 @@ def seen_at(address: str, screen: ScreenSection) -> Address:
     return parsed
 
 
-def paradigm_of(config: SessionConfig) -> Paradigm:
-    """Return the paradigm of a session, its settings replaced by those of the session file."""
-    settings = {**(FOR_SCREENS if shows(config) else {}), **config.paradigm.settings}
-    name = config.paradigm.name
+def paradigm_of(config: SessionConfig, *, recorded: bool = False) -> Paradigm:
+    """Return the paradigm of a session, its settings replaced by those of the session file.
+
+    Parameters
+    ----------
+    recorded : bool
+        Whether it is of a recording. One that only names a paradigm's file ran with what screens need in place of what
+        that file says of it.
+    """
+    screens = FOR_SCREENS if shows(config) else {}
+    name, settings = config.paradigm.name, config.paradigm.settings
     if "kind" in settings:
-        return make_paradigm(settings, name=Path(name).stem if name.endswith(".toml") else name)
-    if not settings:
+        return make_paradigm({**screens, **settings}, name=Path(name).stem if name.endswith(".toml") else name)
+    if not screens and not settings:
         return make_paradigm(name)
     # A table that lists what exists (events, actions) is replaced whole.
-    return make_paradigm({**read_paradigm(name), **settings}, name=Path(name.removeprefix("paradigm:")).stem)
+    own = {**read_paradigm(name), **screens} if recorded else {**screens, **whole_table(name)}
+    return make_paradigm({**own, **settings}, name=Path(name.removeprefix("paradigm:")).stem)
 
 
 def as_recorded_with(config: SessionConfig, paradigm: Paradigm) -> SessionConfig:

@@ -329,7 +329,7 @@ def plan_recorded(
     BciError
         If the configuration is none of this version.
     """
-    paradigm = objects.paradigm if objects.paradigm is not None else paradigm_of(config)
+    paradigm = objects.paradigm if objects.paradigm is not None else paradigm_of(config, recorded=True)
     prepare_paradigm(paradigm, config)
     pipeline = Pipeline.from_config(config.pipeline.steps) if objects.pipeline is None else objects.pipeline
     columns = columns_of(config, stream)

@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from bcikit.paradigms import make_paradigm
 from bcikit.session import plan, shipped_config
 from bcikit.session.config import config_from, load_config
+from bcikit.session.from_config import as_recorded_with, paradigm_of
 from bcikit.signal import BciError, ConfigError
 
 
@@ -204,6 +206,43 @@ def test_what_is_often_written_so_is_refused_with_how_to_write_it(tmp_path: Path
     path.write_text(content)
     with pytest.raises(BciError, match=match):
         plan(load_config(path))
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "found"),
+    [
+        ("", {}, (10.0, 0.16)),
+        ("instructions = 30.0\ndisplay_delay = 0.3\n", {}, (30.0, 0.3)),
+        ("instructions = 0.0\n", {}, (0.0, 0.16)),
+        ("instructions = 30.0\n", {"instructions": 5.0}, (5.0, 0.16)),
+    ],
+)
+def test_what_a_paradigms_own_file_says_counts_before_a_screen(tmp_path: Path, own, said, found) -> None:
+    (tmp_path / "base.toml").write_text(f'base = "motor-imagery"\n{own}')
+    (tmp_path / "mine.toml").write_text(f'base = "{(tmp_path / "base.toml").as_posix()}"\n')
+    values = {"source": {"address": "sim:rest"}, "paradigm": {"name": "mine.toml", "settings": said}}
+    file = tmp_path / "session.toml"
+    file.write_text(tomli_w.dumps({**values, "outputs": [{"address": "frames:"}]}))
+    paradigm = paradigm_of(load_config(file))
+    assert (paradigm.settings.instructions, paradigm.settings.display_delay) == found
+    kept = as_recorded_with(load_config(file), paradigm)
+    assert paradigm_of(kept, recorded=True).settings == paradigm.settings
+    # A session that was recorded with the file's name alone ran with what screens need.
+    (tmp_path / "mine.toml").write_text(f'base = "motor-imagery"\n{own}')
+    then = paradigm_of(load_config(file), recorded=True).settings
+    assert (then.instructions, then.display_delay) == (said.get("instructions", 10.0), 0.16)
+
+
+def test_a_table_is_replaced_whole_in_a_file_that_builds_on_another_too(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('base = "cursor"\n')
+    goals = {"left_hand": [-0.5, 0.0], "right_hand": [0.5, 0.0]}
+    config = config_from(
+        {
+            "source": {"address": "sim:rest"},
+            "paradigm": {"name": str(tmp_path / "mine.toml"), "settings": {"goals": goals}},
+        }
+    )
+    assert set(paradigm_of(config).settings.goals) == set(goals)
 
 
 def test_what_a_session_names_is_the_same_file_in_another_folder(
