@@ -258,7 +258,10 @@ def completed(values: Mapping[str, Any], *, folder: Path | None = None) -> dict[
 
 def _proposed(about: object, folder: Path | None) -> Mapping[str, Any]:
     """Return what the paradigm of a table "paradigm" proposes for the rest; empty where that cannot be known."""
-    if not isinstance(about, Mapping) or "kind" in (about.get("settings") or {}):
+    if not isinstance(about, Mapping):
+        return {}
+    settings = about.get("settings")
+    if isinstance(settings, Mapping) and "kind" in settings:
         return {}
     name = about.get("name", ParadigmSection().name)
     if not isinstance(name, str):
