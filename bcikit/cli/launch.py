@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,8 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     """
     from contextlib import nullcontext
 
+    import typer
+
     from bcikit.cli.console import progress_bars, show_result
     from bcikit.cli.stopping import stoppable
     from bcikit.session.engine import Engine
@@ -98,7 +101,7 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
     with nullcontext(None) if as_json else progress_bars() as report:
         if report is not None:
             options["progress"] = report
-        engine = Engine(config, orders=shown, **options)
+        engine = Engine(config, orders=shown, noted=partial(typer.secho, fg=typer.colors.YELLOW, err=True), **options)
         beside = any(section.address.startswith("screen:") for section in config.outputs)
         with window(engine, beside=beside) if shown else nullcontext(), stoppable(engine.end):
             result = engine.run()
@@ -111,8 +114,6 @@ def launch(config: "SessionConfig", *, headless: bool, as_json: bool = False, **
         raise SourceError(f"The session is not complete: {result.values['ended'].rstrip('.')}.{where}")
     doubts = result.values["timing"]["doubts"]
     if doubts:
-        import typer
-
         # Everything is kept and reported; whoever calls must not take it for a recording without doubts.
         for doubt in doubts:
             typer.secho(doubt, fg=typer.colors.YELLOW, err=True)

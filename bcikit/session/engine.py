@@ -4,7 +4,7 @@ import copy
 import datetime
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +98,8 @@ class Engine:
         nothing else. It is recorded with the session, since verdicts depend on it.
     progress : callable, optional
         Called with what is going on, steps done and steps in all.
+    noted : callable, optional
+        Called before anything starts with each thing of the plan that a person should know, in words.
     limit : float
         Longest session in seconds of signal; 0 for none.
     listeners : sequence of Listener
@@ -122,6 +124,7 @@ class Engine:
         operator: str = AUTOMATIC,
         request: ArmRequest | None = None,
         progress: Progress = no_progress,
+        noted: Callable[[str], object] = str,
         limit: float = 0.0,
         listeners: Sequence[Listener] = (),
         orders: bool = True,
@@ -132,6 +135,7 @@ class Engine:
         self.operator = operator
         self.request = request
         self._show = progress
+        self._noted = noted
         self.limit = limit
         self.listeners = list(listeners)
         self.orders = orders
@@ -167,6 +171,8 @@ class Engine:
                 orders=self.orders,
                 train=self._train_on_files,
             ) as made:
+                for note in made.notes:
+                    self._noted(note)
                 return self._run(made)
         except BaseException as error:
             self.control.say(StateChanged(state="FAILED", reason=str(error) or type(error).__name__))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -308,6 +309,18 @@ def test_a_session_that_can_never_act_is_not_ready(tmp_path: Path) -> None:
     assert "nothing is shown" in problems(
         paradigm={"name": "p300-single"}, source={"address": "sim:p300"}, pipeline={"steps": []}
     )
+
+
+def test_what_a_check_notes_is_said_by_a_run_too_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bcikit.session.rehearsal.PATIENCE", -1.0)
+    file = tmp_path / "session.toml"
+    file.write_text(tomli_w.dumps(session(tmp_path / "s")), encoding="utf-8")
+    (note,) = json.loads(CliRunner().invoke(app, ["check", "session", str(file), "--json"]).stdout)["notes"]
+    ran = CliRunner().invoke(app, ["run", str(file), "--headless", "--screen", "none", "--json"])
+    assert ran.stderr.splitlines()[0] == note
+    assert json.loads(ran.stdout)["complete"]
 
 
 def test_the_commands_say_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
