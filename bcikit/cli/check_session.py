@@ -17,6 +17,9 @@ def register(app: typer.Typer) -> None:
         operator: Annotated[
             str, typer.Option("--operator", help="Who attends it, as for 'bcikit run'; the file's if left out.")
         ] = "",
+        screen: Annotated[
+            str, typer.Option("--screen", help="Where the person would look, as for 'bcikit run': none for no window.")
+        ] = "auto",
         headless: Annotated[bool, typer.Option("--headless", help="As it would run without a window.")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     ) -> None:
@@ -33,7 +36,7 @@ def register(app: typer.Typer) -> None:
         try:
             config = session_config(file)
             assert config is not None
-            config = with_screen(config, "auto", headless=headless)
+            config = with_screen(config, screen, headless=headless)
             who = attending(config, operator)
             with plan(config, operator=who, orders=wants_window(headless=headless)) as made:
                 found = made.lines()

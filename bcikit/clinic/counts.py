@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bcikit.recording.jsonlines import read_lines
+from bcikit.session.earlier import OWN
 from bcikit.signal import RecordingError
 
 
@@ -98,7 +99,7 @@ class Counts:
             # A movement that is held is renewed many times a second: the trial counts, not the command.
             trial = int(data.get("trial", self._last_trial))
             self._moved.setdefault(trial, set()).add(str(data.get("class", "")))
-        elif message.get("type") == "event":
+        elif message.get("type") == "event" and message.get("source", "paradigm") in OWN:
             self._event(str(message.get("name", "")), data, float(message.get("time") or 0.0))
 
     def _event(self, name: str, data: Mapping[str, Any], time: float) -> None:

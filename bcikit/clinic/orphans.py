@@ -1,8 +1,10 @@
 """Engines that run and of which the visit that was kept knows nothing: a full disk or a damaged file took the note."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.people import SIMULATED
@@ -27,9 +29,9 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
             values = read_handshake(path)
         except (OSError, ValueError):
             continue
-        pid, folder = values["pid"], Path(values["folder"])
+        folder = Path(values["folder"])
         named = NAMED.fullmatch(folder.name)
-        if named is None or not process_is_alive(pid) or values.get("mark", "") != process_mark(pid):
+        if named is None or not _lives(values):
             continue
         visit = kept
         if str(folder) not in (*kept.calibrations, *kept.parts):
@@ -41,6 +43,18 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
             parts.append(str(folder))
         return visit
     return None
+
+
+def is_running(handshake: Path) -> bool:
+    """Return whether the engine that wrote a handshake runs still."""
+    try:
+        return _lives(read_handshake(handshake))
+    except (OSError, ValueError):
+        return False
+
+
+def _lives(values: Mapping[str, Any]) -> bool:
+    return process_is_alive(values["pid"]) and values.get("mark", "") == process_mark(values["pid"])
 
 
 def _told(folder: Path, subject: str, operator: str) -> Visit:
@@ -57,7 +71,10 @@ def _told(folder: Path, subject: str, operator: str) -> Visit:
         visit.operator = str(config["session"].get("operator") or operator)
         visit.device = visit.electrodes_for = str(config["source"]["address"])
         visit.protocol = str(config["paradigm"]["name"]).removeprefix("paradigm:")
-        visit.model = str((config.get("decoder") or {}).get("model") or "")
+        decoder = config.get("decoder") or {}
+        visit.model = str(decoder.get("model") or "")
+        # Before it is armed nothing else tells of it.
+        visit.recentre = visit.recentre or bool(decoder.get("recentre"))
         # What a trial asks of the paradigm nobody chose, and nobody is to read.
         asked = {name: value for name, value in config["paradigm"]["settings"].items() if name not in _SEALED}
         visit.settings = record.settings or asked
@@ -92,6 +109,7 @@ def _together(kept: Visit, told: Visit) -> Visit:
     if told.model not in ("", kept.model):
         # What was said of the one before is not true of this one.
         kept.take_model(told.model, note=told.model_note)
+        kept.recentre = told.recentre
     for name in (*_NOTED, "device", "electrodes_for", "orthosis"):
         if getattr(told, name):
             setattr(kept, name, getattr(told, name))

@@ -97,7 +97,9 @@ def withdraw(catalogue: Catalogue, data: Path, code: str) -> tuple[int, list[str
     gone = catalogue.erase_subject(code, reason=reason, files=True, within=(data,))["files"]
     named = folders_of(data, codes)
     # What was entered and is there still was left on purpose.
-    kept.update(path for path in named if str(path.resolve()) in entered)
+    for path in named:
+        if str(path.resolve()) in entered:
+            kept.update((path, *beside(path)))
     # Its name is that of the folder it was rescued from; whose it is, it says itself.
     theirs = [path for path in named if path in kept or (path.is_dir() and names_another(path, codes))]
     left = [path for path in named if path not in theirs]

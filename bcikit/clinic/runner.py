@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from bcikit.recording.result import RESULT, read_result
 from bcikit.session.config import SessionConfig
+from bcikit.session.earlier import OWN
 from bcikit.session.ticket import Ticket
 from bcikit.signal import BciError, RecordingError
 from bcikit.signal.documents import json_of, read_json
@@ -278,6 +279,9 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     if isinstance(message, Snapshot):
         head: list[dict[str, Any]] = [{"type": "snapshot", "messages": []}]
         return head + [{**item, "past": True} for part in message.messages for item in _as_dicts(part)]
+    if isinstance(message, Happened) and message.event.source not in OWN:
+        # What a source or a page says under any name steers no page, and is counted by none.
+        return []
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
     return [{**json_of(to_json(message)), **row, "type": message.type}]

@@ -21,7 +21,7 @@ from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.old_report import OldReport
-from bcikit.clinic.orphans import visit_of_engine
+from bcikit.clinic.orphans import is_running, visit_of_engine
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_device import DevicePage
@@ -395,8 +395,12 @@ class ClinicWindow(QMainWindow):
             # Also after another one, which found the headset busy.
             if not (self.awaited and Path(self.awaited).is_file()):
                 return
+            begun, self.awaited = Path(self.awaited), ""
+            if not is_running(begun):
+                # It failed meanwhile; what it recorded counts, and the page that is shown goes on.
+                enter_strays(self.desk.catalogue, self.desk.data)
+                return
             # An engine that was starting when this window was opened has begun: somebody must be able to stop it.
-            self.awaited = ""
             self._resume()
             if not self.desk.runner.running:
                 return

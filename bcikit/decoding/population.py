@@ -174,11 +174,11 @@ def fit_population(
     assert model.scores is not None
     if reference is not None:
         model.centres = {"windows": reference}
-    values = [_value(model.scores, fold, metric) for fold in range(len(parts))]
+    expected = expectation([_value(model.scores, fold, metric) for fold in range(len(parts))], metric=metric)
     model.sheet = model.sheet.replace(
         people=tuple(one.code for one in people),
         devices=tuple(sorted({one.device for one in people if one.device})),
-        expected=expectation(values, metric=metric) | {"followed": recentre},
+        expected=expected and expected | {"followed": recentre},
     )
     return model
 

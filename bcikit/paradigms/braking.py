@@ -191,11 +191,13 @@ class EmergencyBraking(TrialParadigm):
 
     def on_source_event(self, event: Event) -> list[Event]:
         """Take the pedal of a real driver."""
-        if self.heeds(event) and event.sample is not None and self._rows:
-            row = self._rows[-1]
-            if row["reaction"] is None and event.sample >= row["sample"]:
-                row["reaction"] = (event.sample - row["sample"]) / self.sfreq
-        return []
+        if not self.heeds(event) or event.sample is None:
+            return []
+        row = self._rows[-1] if self._rows else None
+        if row is not None and row["reaction"] is None and event.sample >= row["sample"]:
+            row["reaction"] = (event.sample - row["sample"]) / self.sfreq
+        # The scene goes by what the paradigm says: warning and brake lights end with it.
+        return [self._event_at(event.sample, "response/pedal", data={"of": event.name})]
 
     def forget(self) -> None:
         """Begin with no windows."""

@@ -7,7 +7,7 @@ from typing import Any
 from bcikit import plugins
 from bcikit.paradigms.base import Paradigm
 from bcikit.paradigms.films import is_film_file
-from bcikit.paradigms.settings import Defaults, ParadigmSettings
+from bcikit.paradigms.settings import Defaults, ParadigmSettings, SettingsTable
 from bcikit.signal import ConfigError, PluginError, check_choice
 from bcikit.signal.documents import read_toml
 from bcikit.signal.settings import check_settings
@@ -76,6 +76,22 @@ def whole_table(name: str | Path) -> dict[str, Any]:
         If no paradigm has this name.
     """
     return _on_base(read_paradigm(name), str(name))[0]
+
+
+def with_settings(table: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a paradigm with settings in place of its own.
+
+    Those of one thing (``assist``) one by one; a table that lists what there is (events, goals) is replaced whole.
+    """
+    known = plugins.names("paradigms")
+    fields = paradigm_class(str(table["kind"])).Settings.model_fields if table.get("kind") in known else {}
+    found = {**table, **settings}
+    for key, value in settings.items():
+        kind, own = fields[key].annotation if key in fields else None, table.get(key)
+        one = isinstance(kind, type) and issubclass(kind, SettingsTable)
+        if one and isinstance(value, Mapping) and isinstance(own, Mapping):
+            found[key] = {**own, **value}
+    return found
 
 
 def make_paradigm(name_or_table: str | Path | Mapping[str, Any], *, name: str = "") -> Paradigm:

@@ -341,10 +341,11 @@ class Rehabilitation(TrialParadigm):
             if trial.seconds is None:
                 trial.data["override"] = "assist" if self._help else "hold"
         elif trial is not None and action == "skip":
-            if trial.interrupted and self._queue[:1] == [trial.label]:
+            if trial.interrupted and not trial.data.get("skipped") and self._queue[:1] == [trial.label]:
                 # A pause cut it off, to be done again: who skips it then does not want it again.
                 self._queue.pop(0)
-                trial.interrupted = False
+                # Of a calibration nothing is to be learned of it all the same.
+                trial.interrupted = trial.section.silent
             if trial.seconds is None:
                 trial.data["skipped"] = True
             self.cut_off(trial, sample + 1)

@@ -124,7 +124,7 @@ class PowerRatio(BandPower):
     """
 
     name: ClassVar[str] = "ratio"
-    scales: ClassVar[tuple[str, ...]] = ("power",)
+    scales: ClassVar[tuple[str, ...]] = ("power", "relative")
     numerator: Sequence[str] = ("theta",)
     denominator: Sequence[str] = ("beta",)
     log: bool = False
@@ -161,7 +161,7 @@ class Lateralisation(BandPower):
     """
 
     name: ClassVar[str] = "lateralisation"
-    scales: ClassVar[tuple[str, ...]] = ("power",)
+    scales: ClassVar[tuple[str, ...]] = ("power", "relative")
     bands: Mapping[str, tuple[float, float]] = field(default_factory=lambda: {"mu": (8.0, 13.0), "beta": (13.0, 30.0)})
     left: Sequence[str] = ("C3",)
     right: Sequence[str] = ("C4",)

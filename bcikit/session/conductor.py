@@ -284,8 +284,8 @@ class Conductor:
             `bcikit.session.orders`), "load" (``share`` of the time that processing took), "finding" (of a
             monitor outside the signal: ``rule``, ``severity``, ``value``, ``limit``, ``hold``), "battery"
             (``percent``), "buffer" (``fill`` of the driver's, 0 to 1), "impedance" (``ohms`` by channel), "backlog"
-            (the next chunk was taken while nobody was shown anything; ``seconds`` late, 0 for the first that was not),
-            "screen" (what a renderer
+            (the next chunk was taken while nobody was shown anything; ``seconds`` late, 0 for the first that was not,
+            with its ``sample``), "screen" (what a renderer
             reports, see `bcikit.session.flips`), "marker" (of a page: ``name``, and ``t`` in s on the host clock).
         values : mapping
             Ready for JSON.
@@ -336,8 +336,8 @@ class Conductor:
 
     def _take_backlog(self, values: Mapping[str, Any]) -> None:
         if not values["seconds"]:
-            # Cues of the chunk that comes now are of now.
-            self._still.end("backlog", self._sample + 1)
+            # Cues of the chunk that comes now are of now; what was lost before it is none of the protocol's time.
+            self._still.end("backlog", self._grid.onto(int(values["sample"])))
             return
         if not self._still.because_of("backlog"):
             self._emit(self._event("session/backlog", dict(values)))
@@ -353,7 +353,7 @@ class Conductor:
             self.safety.report("ST-EYES", Severity.FAULT, self.now, value="closed", limit="open", hold_s=EYES_SECONDS)
         if event.source in OWN:
             # Of a session that is played, or a page that says so: nothing of this session said it.
-            event = replace(event, source=f"source/{event.source}")
+            event = replace(event, source=f"source/{event.source}".rstrip("/"))
         # It steers, shows and teaches nothing by its name alone; a paradigm that heeds it makes events of its own.
         self._tell(Happened(event=event))
         heard = self._grid.event(event)

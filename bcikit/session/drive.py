@@ -308,7 +308,7 @@ class SourceFeed:
         late = 0.0 if self._clock is None else self._lateness(chunk, self._clock.now())
         if late or was_late:
             # Before the cues that came with it: whether anybody was shown what they are about.
-            yield Outside("backlog", {"seconds": late})
+            yield Outside("backlog", {"seconds": late} if late else {"seconds": 0.0, "sample": chunk.first_sample})
         yield from self._markers()
         yield Arrival(chunk, now, lambda: time.perf_counter() - arrived)
         if self._publisher is not None:

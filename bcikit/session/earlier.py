@@ -11,7 +11,7 @@ from bcikit.paradigms.trials import ONCE, TrialParadigm
 from bcikit.safety import SafetySystem
 from bcikit.signal import Event
 
-OWN = ("paradigm", "operator", "decoder")
+OWN = ("", "paradigm", "operator", "decoder")
 """Sources of the events that a session says itself; others may have the same names."""
 
 AS_IN_RUN = "as_in_run"

@@ -2,11 +2,12 @@
 
 import datetime
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from bcikit.outputs import output_class
 from bcikit.paradigms import Paradigm, make_paradigm, read_paradigm
-from bcikit.paradigms.registry import whole_table
+from bcikit.paradigms.registry import whole_table, with_settings
 from bcikit.session.config import ScreenSection, SessionConfig
 from bcikit.session.stimulus import check_stimuli, refusal
 from bcikit.session.training import CueWindow
@@ -121,13 +122,16 @@ def paradigm_of(config: SessionConfig, *, recorded: bool = False) -> Paradigm:
         return make_paradigm({**screens, **settings}, name=Path(name).stem if name.endswith(".toml") else name)
     if not screens and not settings:
         return make_paradigm(name)
-    # A table that lists what exists (events, actions) is replaced whole.
-    own = {**read_paradigm(name), **screens} if recorded else {**screens, **whole_table(name)}
-    return make_paradigm({**own, **settings}, name=Path(name.removeprefix("paradigm:")).stem)
+    stem = Path(name.removeprefix("paradigm:")).stem
+    if recorded:
+        return make_paradigm({**read_paradigm(name), **screens, **settings}, name=stem)
+    return make_paradigm(with_settings({**screens, **whole_table(name)}, settings), name=stem)
 
 
 def as_recorded_with(config: SessionConfig, paradigm: Paradigm) -> SessionConfig:
     """Return the configuration with every setting of a paradigm's own file, which may be another one tomorrow.
+
+    And with the whole of each table of settings of which the session says a part.
 
     Parameters
     ----------
@@ -135,11 +139,17 @@ def as_recorded_with(config: SessionConfig, paradigm: Paradigm) -> SessionConfig
         What `paradigm_of` made of it.
     """
     section = config.paradigm
-    if not section.name.endswith(".toml") or "kind" in section.settings:
+    if "kind" in section.settings:
         return config
+    whole = paradigm.settings.model_dump(mode="json")
+    if not section.name.endswith(".toml"):
+        parts = {key: whole.get(key, value) for key, value in section.settings.items() if isinstance(value, Mapping)}
+        return config.model_copy(
+            update={"paradigm": section.model_copy(update={"settings": {**section.settings, **parts}})}
+        )
     # The name under which the class is registered, which a stranger's class need not know.
     kind = whole_table(section.name)["kind"]
-    settings = {"kind": kind, **paradigm.settings.model_dump(mode="json")}
+    settings = {"kind": kind, **whole}
     return config.model_copy(update={"paradigm": section.model_copy(update={"settings": settings})})
 
 

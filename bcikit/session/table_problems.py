@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bcikit.paradigms.registry import make_paradigm, whole_table
+from bcikit.paradigms.registry import make_paradigm, whole_table, with_settings
 from bcikit.processing import Pipeline
 from bcikit.safety import GateSettings
 from bcikit.signal import BciError, ConfigError
@@ -54,4 +54,4 @@ def _paradigm(table: Mapping[str, Any], folder: Path | None) -> None:
     if name.endswith(".toml") and folder is not None:
         name = str(folder / name)
     settings = table.get("settings", {})
-    make_paradigm({**whole_table(name), **(settings if isinstance(settings, Mapping) else {})})
+    make_paradigm(with_settings(whole_table(name), settings if isinstance(settings, Mapping) else {}))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bcikit.acquisition import Source
+from bcikit.acquisition.watchdog import Pulse
 from bcikit.outputs import Output
 from bcikit.safety import Severity
 from bcikit.safety.quality import OPEN_OHM
@@ -88,7 +89,8 @@ class SessionWatch:
     def _look_at_driver(self) -> Iterator[Found]:
         status = self._source.status()
         # The first battery that is empty, and the first buffer that is full, spoils the stream of all.
-        every = (status, *status.joined)
+        # One that was given up spoils nothing any more.
+        every = (status, *(one for one in status.joined if one.pulse is not Pulse.LOST))
         batteries = [one.battery for one in every if one.battery is not None and math.isfinite(one.battery)]
         if batteries:
             yield "battery", {"percent": float(min(batteries))}

@@ -150,6 +150,7 @@ def test_a_check_is_of_the_session_that_would_run(monkeypatch, command_line, tmp
     assert done.code == 2
     assert any("The patient's window needs" in problem for problem in json.loads(done.out)["problems"]), done.out
     assert command_line("check", "session", file, "--json", "--headless").code == 0
+    assert command_line("check", "session", file, "--json", "--screen", "none").code == 0
     # An output that is wrong is told with all else, here as where it runs.
     file.write_text(file.read_text(encoding="utf-8") + '[[outputs]]\naddress = "serail:COM3"\n', encoding="utf-8")
     problems = json.loads(command_line("check", "session", file, "--json").out)["problems"]

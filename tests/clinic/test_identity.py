@@ -633,13 +633,15 @@ def test_a_withdrawal_takes_nothing_that_may_be_of_who_had_the_code_before(tmp_p
         both = recorded(9)
         catalogue.add_session("P-017", both, paradigm="motor-imagery")
         (both / "model.skops").write_bytes(b"model")
+        beside_it = tmp_path / f"{both.name}-guard.jsonl"
+        beside_it.write_text("{}\n", encoding="utf-8")
         catalogue.add_model("P-099", both / "model.skops", decoder="csp-lda", paradigm="motor-imagery")
         catalogue.add_session("P-017", entered, paradigm="motor-imagery")
         assert set(older[:2]) <= set(strangers(catalogue, tmp_path))
         count, stays = withdraw(catalogue, tmp_path, "P-017")
     assert [path for path in own if path.exists()] == []
     assert count == len(own)
-    assert sorted(stays) == sorted(map(str, (*older, log, both)))
+    assert sorted(stays) == sorted(map(str, (*older, log, both, beside_it)))
     assert all(Path(path).exists() for path in stays)
 
 

@@ -138,6 +138,7 @@ def test_nothing_that_moved_is_told_as_nothing(dark: Any) -> None:
 
 def test_what_moved_counts_as_right_only_where_nothing_else_moved() -> None:
     counts = Counts()
+    counts.take({"type": "event", "name": "trial/end", "time": 1.0, "source": "EEG-markers", "data": {"trial": 99}})
 
     def say(kind: str, name: str, time: float, **values: Any) -> None:
         counts.take({"type": kind, "name": name, "time": time, "data": values})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -520,6 +520,15 @@ def join(page: Any, *said: Any) -> None:
     for part in _as_dicts(memory.snapshot(9.0)):
         page.take(part)
     page.refresh()
+
+
+@pytest.mark.parametrize("source", ["source/paradigm", "page", "EEG-markers"])
+def test_what_a_source_says_under_the_name_of_an_event_steers_no_page(source: str) -> None:
+    """A marker `block/start` of another program, while the therapist paused, armed and went on."""
+    said = Happened(event=Event(name="block/start", time=2.8, data={"kind": "feedback"}, source=source))
+    assert _as_dicts(said) == []
+    (own,) = _as_dicts(replace(said, event=replace(said.event, source="paradigm")))
+    assert own["name"] == "block/start"
 
 
 def test_a_window_that_joins_shows_what_was_and_does_nothing_because_of_it(

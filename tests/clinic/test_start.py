@@ -168,6 +168,16 @@ def test_an_engine_that_has_said_nothing_yet_keeps_its_place_in_the_visit(
         one.close()
 
 
+def test_an_engine_that_began_and_failed_while_another_ran_leaves_the_page_alone(clinic: Clinic, place: Path) -> None:
+    page, handshake = clinic.window.page, place / "run-9.json"
+    other = {"pid": os.getpid(), "mark": "of another process", "control": {}, "folder": str(place / "none")}
+    handshake.write_text(json.dumps(other), encoding="utf-8")
+    clinic.window.awaited = str(handshake)
+    clinic.window.tick()
+    assert (clinic.window.page, clinic.window.awaited) == (page, "")
+    assert clinic.window.visit.reopened == 0
+
+
 def test_what_goes_wrong_while_a_button_is_pressed_is_said_and_handed_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

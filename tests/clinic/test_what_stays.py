@@ -382,8 +382,10 @@ def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_k
     assert other is not None
     assert (other.subject, other.started != began, bool(other.started)) == ("P-017", True, True)
     # The model of another day is followed as such in the next part, too; what is said of a model is said of no other.
-    config["decoder"] = {"model": "/d/today"}
-    for note, before in (("Model of 3 January", ""), ("", "Model of 3 January")):
+    # Before the engine is armed only its configuration tells that the model is followed.
+    models = (("Model of 3 January", "", ""), ("", "Model of 3 January", ""), ("", "", "rest"))
+    for note, before, recentre in models:
+        config["decoder"] = {"model": "/d/today", "recentre": recentre}
         shutil.rmtree(folder)
         SessionWriter(
             folder, info=StreamInfo(name="x", sfreq=250.0, ch_names=("C3",)), config=config, versions={}
@@ -393,7 +395,7 @@ def test_an_engine_of_which_nothing_is_noted_yet_belongs_to_the_visit_that_was_k
         kept.take_model("/d/before" if before else "", note=before)
         taken = visit_of_engine(tmp_path, kept)
         assert taken is kept
-        assert (taken.model, taken.model_note, taken.recentre) == ("/d/today", note, bool(note))
+        assert (taken.model, taken.model_note, taken.recentre) == ("/d/today", note, bool(note or recentre))
 
 
 def test_a_note_of_the_last_visit_that_cannot_be_read_is_said(clinic: Clinic, tmp_path: Path) -> None:

@@ -306,6 +306,27 @@ def test_the_therapist_helps_holds_skips_and_grades(run, make_decision):
     assert paradigm.on_operator("difficulty", 0, 0.0, value=0.99)[0].data["threshold"] == 0.90
 
 
+def test_of_a_calibration_a_trial_that_was_cut_off_and_skipped_teaches_nothing():
+    paradigm = make_paradigm({**REHAB, "calibration_runs": 1, "runs": 1})
+    paradigm.configure(StreamInfo(name="test", sfreq=SFREQ, ch_names=("C3", "Cz", "C4")), seed=1)
+    paradigm.start(0, 100.0)
+    ends, sample = [], 0
+    while len(ends) < 2:
+        sample += 8
+        for event in paradigm.advance(sample, 100.0 + sample / SFREQ):
+            if event.name == "trial/end":
+                ends.append(event.data)
+            elif event.name == "phase/attempt" and paradigm.trial.index == 1:
+                left = len(paradigm._queue)
+                paradigm.interrupt(sample + 1)
+                for _ in range(2):
+                    paradigm.on_operator("skip", sample, 0.0)
+                assert len(paradigm._queue) == left, "it is not asked for again, and the next one is"
+    assert [(end["trial"], end["kind"], end.get("interrupted")) for end in ends] == [
+        (0, "calibration", None), (1, "calibration", True)
+    ]  # fmt: skip
+
+
 def test_a_trial_that_a_pause_cut_off_and_the_therapist_skips_is_not_asked_for_again(run, make_decision):
     paradigm = make_paradigm({**REHAB, "calibration_runs": 0, "runs": 1, "idle_share": 0.0})
     cut = []
@@ -804,6 +825,9 @@ def test_a_real_pedal_is_taken_from_the_source(run, make_decision):
     pedal = Event(name="response/pedal", time=0.0, sample=onset + 175)
     run(paradigm, skilled(make_decision)(paradigm), outside=[pedal])
     assert paradigm.results()["trials"][0]["reaction"] == pytest.approx(0.7)
+    (said,) = paradigm.on_source_event(pedal)
+    assert (said.name, said.sample, said.source) == ("response/pedal", onset + 175, "paradigm"), "the lights go by it"
+    assert paradigm.on_source_event(replace(pedal, name="a cough")) == []
 
 
 def test_windows_of_driving_hold_nothing_of_a_braking(run, make_decision):

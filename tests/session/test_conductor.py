@@ -339,13 +339,18 @@ def test_cues_of_a_backlog_begin_no_trial_and_the_first_of_now_does(led) -> None
     session.go(0.0)
     conductor.take_input("backlog", {"seconds": 2.0})
     session.go(0.0)
-    conductor.take_input("backlog", {"seconds": 0.0})
+    conductor.take_input("backlog", {"seconds": 0.0, "sample": conductor.n_samples})
     cue()
     real = conductor.n_samples
     session.go(12.0)
     assert [event.sample for event in heard.events if event.name == "trial/start"] == [pytest.approx(real, abs=1)]
     assert conductor.dropped_cues == 1
     assert heard.named("session/backlog") == [{"seconds": 3.0}]
+    # What is lost behind a backlog is none of the protocol's time.
+    before = conductor._still.skew
+    conductor.take_input("backlog", {"seconds": 3.0})
+    conductor.take_input("backlog", {"seconds": 0.0, "sample": conductor.n_samples + 5000})
+    assert conductor._still.skew == before + 5000
 
 
 @pytest.mark.parametrize("source", ["paradigm", "page", "EEG/operator"])

@@ -236,6 +236,27 @@ def test_what_a_paradigms_own_file_says_counts_before_a_screen(tmp_path: Path, o
     assert (then.instructions, then.display_delay) == (said.get("instructions", 10.0), 0.16)
 
 
+def test_what_a_session_says_of_the_help_leaves_the_rest_of_it(tmp_path: Path) -> None:
+    """Where it was replaced whole, a film was followed by a current of 15 mA, the default."""
+    (tmp_path / "lab.toml").write_text('base = "motor-imagery-fes"\n[assist]\namplitude_ma = 8.0\n')
+    (tmp_path / "mine.toml").write_text('base = "lab.toml"\n')
+    file = tmp_path / "session.toml"
+    for name, found in (("action-observation", ("move", 15.0)), ("mine.toml", ("stimulate", 8.0))):
+        about = {"name": name, "settings": {"assist": {"seconds": 2.0}}}
+        file.write_text(tomli_w.dumps({"source": {"address": "sim:rest"}, "paradigm": about}))
+        config = load_config(file)
+        paradigm = paradigm_of(config)
+        assist = paradigm.settings.assist
+        assert (assist.command, assist.amplitude_ma, assist.seconds) == (*found, 2.0)
+        kept = as_recorded_with(config, paradigm)
+        assert paradigm_of(kept, recorded=True).settings == paradigm.settings
+    # Recorded before, it ran with what it said alone.
+    file.write_text(
+        file.read_text().replace(str(tmp_path / "mine.toml"), "x").replace("mine.toml", "action-observation")
+    )
+    assert paradigm_of(load_config(file), recorded=True).settings.assist.command == "stimulate"
+
+
 def test_a_table_is_replaced_whole_in_a_file_that_builds_on_another_too(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('base = "cursor"\n')
     goals = {"left_hand": [-0.5, 0.0], "right_hand": [0.5, 0.0]}

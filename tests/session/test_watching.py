@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bcikit.acquisition.watchdog import Pulse
 from bcikit.safety import Severity
 from bcikit.session.channel import ChannelServer
 from bcikit.session.running import ENV_FOLDER, find_running, registered, running
@@ -42,13 +43,18 @@ def test_what_the_driver_says_is_handed_on_and_what_it_does_not_know_is_not():
 
 def test_the_worst_of_joined_devices_is_handed_on():
     def device(**about):
-        return SimpleNamespace(**{"battery": None, "buffer_fill": 0.0, **about})
+        return SimpleNamespace(**{"battery": None, "buffer_fill": 0.0, "pulse": Pulse.ALIVE, **about})
 
     found = watched(SessionWatch(source(battery=80.0, joined=(device(battery=5.0, buffer_fill=0.9), device())), None))
     assert dict(found) | {"load": 0} == {"battery": {"percent": 5.0}, "buffer": {"fill": 0.9}, "load": 0}
     (told,) = [values for kind, values in watched(SessionWatch(source(joined=(device(battery=7.0),)), None), 1.5)
                if kind == "battery"]  # fmt: skip
     assert told == {"percent": 7.0}, "the first one need not know its own"
+    gone = device(battery=4.0, buffer_fill=1.0, pulse=Pulse.LOST)
+    found = watched(SessionWatch(source(battery=80.0, joined=(gone,)), None))
+    assert dict(found) | {"load": 0} == {"battery": {"percent": 80.0}, "load": 0}, (
+        "one that was given up spoils nothing"
+    )
 
 
 def test_a_load_is_that_of_the_last_seconds_only():
