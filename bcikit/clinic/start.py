@@ -49,6 +49,7 @@ class Clinic:
         self._lock = FolderLock(data)
         self._catalogue = Catalogue(catalogue or f"sqlite:///{data / 'catalogue.sqlite'}")
         self._runner = EngineRunner(data / RUNS)
+        self._stops: SpaceStops | None = None
         self.window = self._make()
 
     def tell_trouble(self) -> None:
@@ -58,6 +59,9 @@ class Clinic:
     def _make(self, *, redrawn: bool = False) -> ClinicWindow:
         theme = dress(self._application, self._theme, self._language)
         window = ClinicWindow(theme, catalogue=self._catalogue, runner=self._runner, data=self._data, redrawn=redrawn)
+        if self._stops is not None:
+            # The keys are those of one window.
+            self._application.removeEventFilter(self._stops)
         self._stops = SpaceStops(window.stop, window, active=window.space_stops)
         self._application.installEventFilter(self._stops)
         window.look_wanted.connect(self._change_look)
@@ -69,7 +73,6 @@ class Clinic:
         self._settings.setValue("language", self._language)
         old = self.window
         size = old.size()
-        self._application.removeEventFilter(self._stops)
         old.leaving = True
         old.close()
         old.deleteLater()
