@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from bcikit.safety.arming import ArmRequest, arming_problems, person_problems, worse
 from bcikit.safety.idle import IdleTest
-from bcikit.safety.levels import Level
+from bcikit.safety.levels import Level, Reading, Severity
 from bcikit.safety.machine import State
-from bcikit.safety.reactions import RUNNING, STOPS
+from bcikit.safety.reactions import RUNNING
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.situation import Situation
@@ -178,10 +178,10 @@ class Control:
         """Stop at once: SAFE_STOP, latched, whatever the state; ESTOP and FATAL, which are stronger, stay."""
         at = self._here.tick(now)
         self._here.last_stop_cause = at
-        self._here.ledger.alarm("A-STOP", Level.WARNING, at, value=reason, did=STOPS)
+        self._here.ledger.alarm(Reading(rule="A-STOP", severity=Severity.FAULT, value=reason), at)
         if self._here.watch.dose.running:
             # A flickering stimulus was on: whoever pressed the key may have had a reason that is not technical.
-            self._here.ledger.alarm("ST-EYES", Level.WARNING, at, value="stop key", did=STOPS)
+            self._here.ledger.alarm(Reading(rule="ST-EYES", severity=Severity.FAULT, value="stop key"), at)
         if self._here.machine.can(State.SAFE_STOP):
             self._here.go(State.SAFE_STOP, "A-STOP", reason, actor=who)
         elif self._here.machine.state is not State.SAFE_STOP:

@@ -1,6 +1,6 @@
 """What is kept of a session: the audit log, the alarm list and the counts, written in one place."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from bcikit.safety.alarms import AlarmList
@@ -54,35 +54,21 @@ class Ledger:
             return False
         return True
 
-    def alarm(
-        self,
-        rule: str,
-        level: Level,
-        now: float,
-        *,
-        value: float | str = "",
-        limit: float | str = "",
-        did: str = "",
-        channels: Iterable[str] = (),
-    ) -> None:
-        """Raise an alarm; one that is new, worse or back is counted and written."""
-        if self.alarms.raise_(rule, level, now, value=value, limit=limit, did=did, channels=channels) is not None:
+    def alarm(self, reading: Reading, now: float, *, loud: tuple[Level, str] | None = None) -> None:
+        """Raise the alarm of what does not hold; one that is new, worse or back is counted and written.
+
+        `loud` is how loud it is and what is done because of it, where that is not as its rule says (`loudness`).
+        """
+        level, did = loud or loudness(reading)
+        rule, about = reading.rule, {"value": reading.value, "limit": reading.limit}
+        if self.alarms.raise_(rule, level, now, **about, did=did, channels=reading.channels) is not None:
             self.tally.rule(rule, now)
-            self.write("alarm", now, actor="monitor", level=level, rule_id=rule, value=value, limit=limit, action=did)
+            self.write("alarm", now, actor="monitor", level=level, rule_id=rule, **about, action=did)
 
     def readings(self, readings: list[Reading], now: float) -> None:
         """Raise the alarms of what does not hold, and settle the others."""
         for reading in readings:
-            level, did = loudness(reading)
-            self.alarm(
-                reading.rule,
-                level,
-                now,
-                value=reading.value,
-                limit=reading.limit,
-                did=did,
-                channels=reading.channels,
-            )
+            self.alarm(reading, now)
         self.alarms.settle(reading.rule for reading in readings)
 
     def command(self, decision: Decision, refused: dict[str, Any], now: float) -> bool:

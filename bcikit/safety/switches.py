@@ -1,8 +1,7 @@
 """What hands hold: the dead-man switch and the emergency stop of hardware."""
 
-from bcikit.safety.levels import Level
+from bcikit.safety.levels import Reading, Severity
 from bcikit.safety.machine import State
-from bcikit.safety.reactions import STOPS
 from bcikit.safety.situation import Situation
 
 
@@ -51,7 +50,8 @@ class Switches:
         moving = self._here.machine.state in (State.ARMED, State.ACTIVE, State.DEGRADED)
         if self._here.settings.dead_man and moving and not self.dead_man_held:
             why = why or f"not renewed for {self._here.settings.dead_man_s:g} s"
-            self._here.ledger.alarm("A-DM", Level.WARNING, at, value=why, limit="held", did=STOPS)
+            reading = Reading(rule="A-DM", severity=Severity.FAULT, value=why, limit="held")
+            self._here.ledger.alarm(reading, at)
             self._here.stop_for("A-DM", f"dead-man switch {why}")
 
     def estop(self, now: float, *, pressed: bool, lost: bool = False, reason: str = "") -> None:
@@ -70,5 +70,5 @@ class Switches:
         self.stop_pressed = pressed
         self.stop_box_tested = self.stop_box_tested or (pressed and not lost)
         if pressed and self._here.machine.state not in (State.ESTOP, State.FATAL):
-            self._here.ledger.alarm("A-ESTOP", Level.WARNING, at, value=reason, did=STOPS)
+            self._here.ledger.alarm(Reading(rule="A-ESTOP", severity=Severity.FAULT, value=reason), at)
             self._here.go(State.ESTOP, "A-ESTOP", reason or "emergency stop")

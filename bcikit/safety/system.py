@@ -11,7 +11,7 @@ from bcikit.safety.ledger import Ledger
 from bcikit.safety.levels import Alarm, Level, Reading, Severity
 from bcikit.safety.machine import Listener, State, StateMachine
 from bcikit.safety.quality import ChannelQuality, QualityMonitor
-from bcikit.safety.reactions import RUNNING, STOPS, classify, next_move
+from bcikit.safety.reactions import RUNNING, classify, next_move
 from bcikit.safety.rules import RULES
 from bcikit.safety.settings import GateSettings
 from bcikit.safety.situation import Situation
@@ -160,7 +160,7 @@ class SafetySystem:
         if not self.stimulus_allowed or reading is not None:
             self.watch.dose.stop(at)
             if reading is not None:
-                self.ledger.alarm(reading.rule, Level.CAUTION, at, value=reading.value, limit=reading.limit)
+                self.ledger.alarm(reading, at, loud=(Level.CAUTION, ""))
             return False
         self.watch.dose.start(at)
         return True
@@ -203,7 +203,7 @@ class SafetySystem:
         refused: dict[str, dict[str, Any]] = {}
         problem = impossible(decision)
         if problem and self.machine.state in RUNNING:
-            self.ledger.alarm("A-DEC", Level.WARNING, at, value=problem, did=STOPS)
+            self.ledger.alarm(Reading(rule="A-DEC", severity=Severity.FAULT, value=problem), at)
             self._here.stop_for("A-DEC", problem)
         if self.machine.state is not State.ACTIVE:
             refused["A-STATE"] = {"value": str(self.machine.state), "limit": "ACTIVE"}
