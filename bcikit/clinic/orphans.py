@@ -1,22 +1,19 @@
 """Engines that run and of which the visit that was kept knows nothing: a full disk or a damaged file took the note."""
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bcikit.clinic.headsets import DeviceTest
 from bcikit.clinic.people import SIMULATED
 from bcikit.clinic.privacy import RUNS
 from bcikit.clinic.protocols import moves
 from bcikit.clinic.record import NAMED, TrainingRecord
-from bcikit.clinic.runner import read_handshake
+from bcikit.clinic.runner import running_handshake
 from bcikit.clinic.times import now
 from bcikit.clinic.visit import Visit
 from bcikit.recording.header import read_header
 from bcikit.signal import Address, BciError
-from bcikit.signal.processes import process_is_alive, process_mark
 
 
 def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
@@ -25,13 +22,12 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
     None where none runs.
     """
     for path in sorted((data / RUNS).glob("run-*.json")):
-        try:
-            values = read_handshake(path)
-        except (OSError, ValueError):
+        values = running_handshake(path)
+        if values is None:
             continue
         folder = Path(values["folder"])
         named = NAMED.fullmatch(folder.name)
-        if named is None or not _lives(values):
+        if named is None:
             continue
         visit = kept
         if str(folder) not in (*kept.calibrations, *kept.parts):
@@ -43,18 +39,6 @@ def visit_of_engine(data: Path, kept: Visit) -> Visit | None:
             parts.append(str(folder))
         return visit
     return None
-
-
-def is_running(handshake: Path) -> bool:
-    """Return whether the engine that wrote a handshake runs still."""
-    try:
-        return _lives(read_handshake(handshake))
-    except (OSError, ValueError):
-        return False
-
-
-def _lives(values: Mapping[str, Any]) -> bool:
-    return process_is_alive(values["pid"]) and values.get("mark", "") == process_mark(values["pid"])
 
 
 def _told(folder: Path, subject: str, operator: str) -> Visit:

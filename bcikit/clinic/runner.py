@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -160,10 +161,7 @@ class EngineRunner:
         path, before = Path(handshake), self._session
         try:
             session = read_handshake(path)
-            pid = session["pid"]
-            # After a power cut the number may be that of any program, which is neither heard nor ended.
-            if not process_is_alive(pid) or session.get("mark", "") != process_mark(pid):
-                pid = 0
+            pid = session["pid"] if _runs(session) else 0
             self._session = session
             self._connect()
         except (OSError, ValueError, BciError):
@@ -285,6 +283,24 @@ def _as_dicts(message: Message) -> list[dict[str, Any]]:
     # Only these have a row of their own beside their JSON; of all others a row holds objects, not values.
     row = record(message) if isinstance(message, Happened | Sent) else {}
     return [{**json_of(to_json(message)), **row, "type": message.type}]
+
+
+def running_handshake(path: Path) -> dict[str, Any] | None:
+    """Return what an engine that runs said of itself; None where none runs, or it cannot be read."""
+    try:
+        values = read_handshake(path)
+    except (OSError, ValueError):
+        return None
+    return values if _runs(values) else None
+
+
+def _runs(handshake: Mapping[str, Any]) -> bool:
+    """Return whether the engine of a handshake runs still.
+
+    After a power cut the number may be that of any program, which is neither heard nor ended.
+    """
+    pid = handshake["pid"]
+    return process_is_alive(pid) and handshake.get("mark", "") == process_mark(pid)
 
 
 def read_handshake(path: Path) -> dict[str, Any]:

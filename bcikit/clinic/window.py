@@ -21,7 +21,7 @@ from bcikit.clinic.base import Desk, Page
 from bcikit.clinic.header import Header
 from bcikit.clinic.moved import follow, follow_visit
 from bcikit.clinic.old_report import OldReport
-from bcikit.clinic.orphans import is_running, visit_of_engine
+from bcikit.clinic.orphans import visit_of_engine
 from bcikit.clinic.page_calibration import CalibrationPage
 from bcikit.clinic.page_consent import ConsentPage
 from bcikit.clinic.page_device import DevicePage
@@ -33,7 +33,7 @@ from bcikit.clinic.pages_run import RunPage
 from bcikit.clinic.pages_session import SessionPage
 from bcikit.clinic.privacy import STATE_FILE
 from bcikit.clinic.question import Question
-from bcikit.clinic.runner import SessionRunner
+from bcikit.clinic.runner import SessionRunner, running_handshake
 from bcikit.clinic.strays import codes_of_nobody, enter_strays
 from bcikit.clinic.trouble import outdated_words, trouble_words
 from bcikit.clinic.visit import STEPS, Visit
@@ -396,7 +396,7 @@ class ClinicWindow(QMainWindow):
             if not (self.awaited and Path(self.awaited).is_file()):
                 return
             begun, self.awaited = Path(self.awaited), ""
-            if not is_running(begun):
+            if running_handshake(begun) is None:
                 # It failed meanwhile; what it recorded counts, and the page that is shown goes on.
                 enter_strays(self.desk.catalogue, self.desk.data)
                 return
