@@ -113,6 +113,20 @@ def test_compare_names_what_is_missing(session: Path) -> None:
     assert "recorded only" in cut.difference
 
 
+def of_noise(tmp_path: Path, name: str, settings: dict[str, Any], **tables: Any) -> SessionConfig:
+    """Return a session of a recording that is handed to the engine, kept in the folder ``s``."""
+    return config_from(
+        {
+            "source": {"address": "object:noise"},
+            "pipeline": {"steps": BAND},
+            "paradigm": {"name": name, "settings": settings},
+            "outputs": [],
+            "recording": {"folder": str(tmp_path / "s")},
+            **tables,
+        }
+    )
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_cues_of_a_pause_are_replayed_as_they_were_taken(
     tmp_path: Path, deciding_as: Callable[..., Any], *, older: bool
@@ -137,16 +151,7 @@ def test_cues_of_a_pause_are_replayed_as_they_were_taken(
     data = np.random.default_rng(0).normal(0.0, 10.0, (50 * 125, 2))
     cues = [Event(name="T1", time=at, sample=round(at * 125)) for at in (6.0, 14.0, 22.0, 36.0)]
     settings = {"cues": "external", "external": {"T1": "left_hand"}, "window": [0.5, 1.5]}
-    config = config_from(
-        {
-            "source": {"address": "object:noise"},
-            "pipeline": {"steps": BAND},
-            "paradigm": {"name": "motor-imagery", "settings": settings},
-            "decoder": {"model": str(model(tmp_path / "m.skops"))},
-            "outputs": [],
-            "recording": {"folder": str(tmp_path / "s")},
-        }
-    )
+    config = of_noise(tmp_path, "motor-imagery", settings, decoder={"model": str(model(tmp_path / "m.skops"))})
     listener = Pauses()
     with deciding_as(late_cues=older):
         recording = Recording.from_arrays(info, data, events=cues)
@@ -178,16 +183,8 @@ def test_what_the_therapist_helped_is_replayed_as_it_counted_then(
     data = np.random.default_rng(0).normal(0.0, 10.0, (150 * 125, 2))
     settings = {"runs": 1, "trials_per_run": 10, "idle_share": 0.0, "difficulty": {"trials": 3}}
     settings |= {"window": 1.0, "assist": {"command": "close"}}
-    config = config_from(
-        {
-            "source": {"address": "object:noise"},
-            "pipeline": {"steps": BAND},
-            "paradigm": {"name": "motor-imagery-fes", "settings": settings},
-            "decoder": {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))},
-            "outputs": [],
-            "recording": {"folder": str(tmp_path / "s")},
-        }
-    )
+    decoder = {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))}
+    config = of_noise(tmp_path, "motor-imagery-fes", settings, decoder=decoder)
     listener = Helps()
     with deciding_as(all_grade=older):
         listener.engine = engine = Engine(config, source=Recording.from_arrays(info, data), listeners=[listener])
@@ -210,17 +207,8 @@ def test_planned_help_comes_at_its_time_whatever_votes_the_gate_takes(
     settings = {"runs": 1, "trials_per_run": 4, "idle_share": 0.0, "window": 1.0, "assist": {"command": "close"}}
     # The decision next to the first one is at 1.5 s; the other is that of the last decision.
     settings |= {"arm": "yoked", "yoked_delays": [1.51, 6.0]}
-    config = config_from(
-        {
-            "source": {"address": "object:noise"},
-            "pipeline": {"steps": BAND},
-            "paradigm": {"name": "motor-imagery-fes", "settings": settings},
-            "decoder": {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))},
-            "gate": {"k": votes, "n": 8},
-            "outputs": [],
-            "recording": {"folder": str(tmp_path / "s")},
-        }
-    )
+    decoder = {"model": str(model(tmp_path / "m.skops", classes=("right_hand", "rest")))}
+    config = of_noise(tmp_path, "motor-imagery-fes", settings, decoder=decoder, gate={"k": votes, "n": 8})
     with deciding_as(late_help=older):
         details = Engine(config, source=Recording.from_arrays(info, data)).run().values["details"]
     expected = [2.125] * 2 if older else [1.5, 6.0] * 2
@@ -269,16 +257,9 @@ def test_a_flicker_that_was_stopped_is_replayed_as_it_went_on_then(
 
     info = StreamInfo(name="noise", sfreq=125.0, ch_names=("O1", "Oz", "O2"))
     data = np.random.default_rng(0).normal(0.0, 10.0, (60 * 125, 3))
-    config = config_from(
-        {
-            "source": {"address": "object:noise"},
-            "pipeline": {"steps": [{"step": "bandpass", "l_freq": 2.0, "h_freq": 45.0}]},
-            "paradigm": {"name": "ssvep-menu", "settings": {"rounds": 1, "idle_share": 0.0}},
-            "gate": {"idle_label": "none"},
-            "outputs": [],
-            "recording": {"folder": str(tmp_path / "s")},
-        }
-    )
+    pipeline = {"steps": [{"step": "bandpass", "l_freq": 2.0, "h_freq": 45.0}]}
+    settings = {"rounds": 1, "idle_share": 0.0}
+    config = of_noise(tmp_path, "ssvep-menu", settings, pipeline=pipeline, gate={"idle_label": "none"})
     listener = Coughs()
     with deciding_as(flickers_on=older):
         source = Recording.from_arrays(info, data)
