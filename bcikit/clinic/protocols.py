@@ -133,7 +133,7 @@ def _paradigm_settings(protocol: str, settings: Mapping[str, Any]) -> dict[str, 
     chosen: dict[str, Any] = {key: value for key, value in settings.items() if "." not in key}
     assist = {key.removeprefix("assist."): value for key, value in settings.items() if key.startswith("assist.")}
     if assist:
-        chosen["assist"] = {**read_paradigm(protocol).get("assist", {}), **assist}
+        chosen["assist"] = assist
     if kind_of(protocol) == "motor-imagery":
         # The baselines belong to research protocols; a therapy session begins with the first trial.
         chosen.setdefault("eyes_open", 0.0)
